@@ -1,0 +1,18 @@
+namespace OpenPlatform.Contracts;
+
+/// <summary>
+/// What a gateway asks of the catalog. Every call carries <c>Authorization: Bearer &lt;service token&gt;</c>, and the catalog answers
+/// 404 to any that came through a proxy (<c>Via</c>, <c>Forwarded</c> or <c>X-Forwarded-*</c> present), so nothing a gateway
+/// forwards can reach it.
+/// </summary>
+public static class InternalApi
+{
+    /// <summary>GET: the active snapshot as JSON; <c>ETag: "revision"</c>, <c>If-None-Match</c> gives 304.</summary>
+    public const string SnapshotPath = "/internal/v1/snapshot";
+
+    /// <summary>POST a <see cref="Usage.UsageBatch"/>: 200 with a <see cref="Usage.UsageReceipt"/>.</summary>
+    public const string UsagePath = "/internal/v1/usage";
+
+    /// <summary>Redis channel on which the catalog publishes the number of a new revision; only a hint to ask now.</summary>
+    public const string RevisionChannel = "openplatform:revision";
+}

@@ -1,0 +1,60 @@
+namespace OpenPlatform.Contracts.Snapshots;
+
+/// <summary>
+/// Everything a gateway needs to decide every request from memory: immutable, numbered, and checked by
+/// <see cref="SnapshotValidator"/> both where it is written (catalog) and where it is applied (gateway).
+/// </summary>
+/// <param name="Revision">The monotonic revision number; 0 = nothing was ever published.</param>
+/// <param name="CreatedAt">When the catalog wrote the revision, UTC.</param>
+public sealed record Snapshot(
+    long Revision,
+    DateTimeOffset CreatedAt,
+    IReadOnlyList<ApiModel> Apis,
+    IReadOnlyList<BackendModel> Backends,
+    IReadOnlyList<PlanModel> Plans,
+    IReadOnlyList<ApplicationModel> Applications,
+    IReadOnlyList<CredentialModel> Credentials,
+    IReadOnlyList<SubscriptionModel> Subscriptions)
+{
+    /// <summary>A snapshot with nothing in it; never served, a starting point for tests and an empty catalog.</summary>
+    public static Snapshot Empty { get; } = new(0, DateTimeOffset.UnixEpoch, [], [], [], [], [], []);
+}
+
+/// <summary>One version of one API in its published revision.</summary>
+/// <param name="Name">URL-safe name of the API, for example <c>orders</c>: <c>[a-z0-9-]{1,63}</c>.</param>
+/// <param name="Version">Label of the version, for example <c>v1</c>.</param>
+/// <param name="VersionId">Identity that subscriptions refer to.</param>
+/// <param name="Revision">Revision of this version, counted from 1.</param>
+/// <param name="BasePath">What the gateway matches and strips before it forwards, for example <c>/orders/v1</c>.</param>
+/// <param name="BackendId">The backend that answers.</param>
+public sealed record ApiModel(
+    Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId,
+    IReadOnlyList<OperationModel> Operations);
+
+/// <summary>One method and path template, for example <c>GET /orders/{id}</c>, relative to the base path.</summary>
+/// <param name="OperationId">Stable name, unique in its API version; taken from the OpenAPI document.</param>
+public sealed record OperationModel(string OperationId, string Method, string PathTemplate);
+
+/// <summary>What an API calls.</summary>
+/// <param name="Service">Name under which instances hold leases in the registry; null: only <paramref name="Addresses"/>.</param>
+/// <param name="Addresses">Fixed instance addresses (absolute http or https URLs without a path); may be empty when leased.</param>
+public sealed record BackendModel(Guid BackendId, string Name, string? Service, IReadOnlyList<Uri> Addresses);
+
+/// <summary>Limits on offer.</summary>
+public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimitModel> RateLimits);
+
+/// <summary>At most <paramref name="Requests"/> per <paramref name="WindowSeconds"/> for each application under the plan.</summary>
+/// <param name="Requests">1 to 1,000,000,000 requests.</param>
+/// <param name="WindowSeconds">1 to 86,400 s.</param>
+public sealed record RateLimitModel(long Requests, int WindowSeconds);
+
+/// <summary>The calling program of a partner.</summary>
+public sealed record ApplicationModel(Guid ApplicationId, Guid OrganizationId, string Name, bool Suspended);
+
+/// <summary>One key of an application. The key itself is nowhere: only its peppered hash.</summary>
+/// <param name="Hash">HMAC-SHA-256 of the UTF-8 key under the deployment's pepper, 32 bytes; see <see cref="KeyHash"/>.</param>
+/// <param name="ExpiresAt">First instant at which it no longer counts, UTC; null: does not expire.</param>
+public sealed record CredentialModel(Guid CredentialId, Guid ApplicationId, ReadOnlyMemory<byte> Hash, DateTimeOffset? ExpiresAt);
+
+/// <summary>An application's right to a version under a plan. Only active ones are in a snapshot.</summary>
+public sealed record SubscriptionModel(Guid SubscriptionId, Guid ApplicationId, Guid VersionId, Guid PlanId);

@@ -1,0 +1,212 @@
+using System.Text.RegularExpressions;
+
+namespace OpenPlatform.Contracts.Snapshots;
+
+/// <summary>One thing wrong with a snapshot.</summary>
+/// <param name="Pointer">JSON pointer (RFC 6901) to the offending member, for example <c>/apis/0/basePath</c>.</param>
+/// <param name="Message">What is wrong and what would be right.</param>
+public sealed record SnapshotProblem(string Pointer, string Message);
+
+/// <summary>
+/// Checks a whole snapshot and reports every problem, not only the first. The catalog runs it inside the write, so what a
+/// gateway could refuse is refused there; the gateway runs it before it swaps.
+/// </summary>
+public static partial class SnapshotValidator
+{
+    private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+    /// <summary>Every problem of <paramref name="snapshot"/>; empty when it can be served.</summary>
+    public static IReadOnlyList<SnapshotProblem> Validate(Snapshot snapshot)
+    {
+        var problems = new List<SnapshotProblem>();
+        void Problem(string pointer, string message) => problems.Add(new(pointer, message));
+
+        if (snapshot.Revision < 0)
+        {
+            Problem("/revision", "must not be negative");
+        }
+
+        var backends = Index(snapshot.Backends, static b => b.BackendId, "/backends", "backendId", Problem);
+        var plans = Index(snapshot.Plans, static p => p.PlanId, "/plans", "planId", Problem);
+        var applications = Index(snapshot.Applications, static a => a.ApplicationId, "/applications", "applicationId", Problem);
+        var versions = Index(snapshot.Apis, static a => a.VersionId, "/apis", "versionId", Problem);
+        Index(snapshot.Credentials, static c => c.CredentialId, "/credentials", "credentialId", Problem);
+        Index(snapshot.Subscriptions, static s => s.SubscriptionId, "/subscriptions", "subscriptionId", Problem);
+
+        var basePaths = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        for (var i = 0; i < snapshot.Apis.Count; i++)
+        {
+            var api = snapshot.Apis[i];
+            if (!Name().IsMatch(api.Name))
+            {
+                Problem($"/apis/{i}/name", "must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+            }
+
+            if (!BasePath().IsMatch(api.BasePath))
+            {
+                Problem($"/apis/{i}/basePath", "must be one or more segments of letters, digits, '.', '_' or '-', such as /orders/v1, without a trailing slash");
+            }
+            else if (!basePaths.Add(api.BasePath))
+            {
+                Problem($"/apis/{i}/basePath", $"is already taken by another API version: {api.BasePath}");
+            }
+
+            if (!backends.Contains(api.BackendId))
+            {
+                Problem($"/apis/{i}/backendId", $"names no backend: {api.BackendId}");
+            }
+
+            ValidateOperations(api, $"/apis/{i}/operations", Problem);
+        }
+
+        ValidateBackends(snapshot.Backends, Problem);
+        ValidatePlans(snapshot.Plans, Problem);
+
+        var hashes = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < snapshot.Credentials.Count; i++)
+        {
+            var credential = snapshot.Credentials[i];
+            if (!applications.Contains(credential.ApplicationId))
+            {
+                Problem($"/credentials/{i}/applicationId", $"names no application: {credential.ApplicationId}");
+            }
+
+            if (credential.Hash.Length != KeyHash.Size)
+            {
+                Problem($"/credentials/{i}/hash", $"must be {KeyHash.Size} bytes, is {credential.Hash.Length}");
+            }
+            else if (!hashes.Add(Convert.ToHexString(credential.Hash.Span)))
+            {
+                Problem($"/credentials/{i}/hash", "belongs to another credential already");
+            }
+        }
+
+        var rights = new HashSet<(Guid, Guid)>();
+        for (var i = 0; i < snapshot.Subscriptions.Count; i++)
+        {
+            var subscription = snapshot.Subscriptions[i];
+            if (!applications.Contains(subscription.ApplicationId))
+            {
+                Problem($"/subscriptions/{i}/applicationId", $"names no application: {subscription.ApplicationId}");
+            }
+
+            if (!versions.Contains(subscription.VersionId))
+            {
+                Problem($"/subscriptions/{i}/versionId", $"names no API version: {subscription.VersionId}");
+            }
+
+            if (!plans.Contains(subscription.PlanId))
+            {
+                Problem($"/subscriptions/{i}/planId", $"names no plan: {subscription.PlanId}");
+            }
+
+            if (!rights.Add((subscription.ApplicationId, subscription.VersionId)))
+            {
+                Problem($"/subscriptions/{i}", "the application has an active subscription to this version already");
+            }
+        }
+
+        return problems;
+    }
+
+    private static void ValidateOperations(ApiModel api, string at, Action<string, string> problem)
+    {
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        var shapes = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < api.Operations.Count; i++)
+        {
+            var operation = api.Operations[i];
+            if (operation.OperationId.Length is 0 or > 128 || !ids.Add(operation.OperationId))
+            {
+                problem($"{at}/{i}/operationId", "must be 1 to 128 characters and unique in its API version");
+            }
+
+            if (!Methods.Contains(operation.Method))
+            {
+                problem($"{at}/{i}/method", $"must be one of {string.Join(", ", Methods)}");
+            }
+
+            if (!PathTemplate().IsMatch(operation.PathTemplate))
+            {
+                problem($"{at}/{i}/pathTemplate", "must start with '/' and consist of literal segments and whole-segment parameters such as {id}");
+            }
+            else if (!shapes.Add(operation.Method + " " + Parameter().Replace(operation.PathTemplate, "{}")))
+            {
+                problem($"{at}/{i}/pathTemplate", $"matches the same requests as another operation: {operation.Method} {operation.PathTemplate}");
+            }
+        }
+    }
+
+    private static void ValidateBackends(IReadOnlyList<BackendModel> backends, Action<string, string> problem)
+    {
+        for (var i = 0; i < backends.Count; i++)
+        {
+            var backend = backends[i];
+            if (backend.Service is null && backend.Addresses.Count == 0)
+            {
+                problem($"/backends/{i}", "needs a service name (leased instances) or at least one address");
+            }
+
+            if (backend.Service is not null && !Name().IsMatch(backend.Service))
+            {
+                problem($"/backends/{i}/service", "must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+            }
+
+            for (var j = 0; j < backend.Addresses.Count; j++)
+            {
+                var address = backend.Addresses[j];
+                if (!address.IsAbsoluteUri || address.Scheme is not ("http" or "https") || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+                {
+                    problem($"/backends/{i}/addresses/{j}", "must be an absolute http or https URL without user, path and query");
+                }
+            }
+        }
+    }
+
+    private static void ValidatePlans(IReadOnlyList<PlanModel> plans, Action<string, string> problem)
+    {
+        for (var i = 0; i < plans.Count; i++)
+        {
+            for (var j = 0; j < plans[i].RateLimits.Count; j++)
+            {
+                var limit = plans[i].RateLimits[j];
+                if (limit.Requests is < 1 or > 1_000_000_000)
+                {
+                    problem($"/plans/{i}/rateLimits/{j}/requests", "must be 1 to 1,000,000,000");
+                }
+
+                if (limit.WindowSeconds is < 1 or > 86_400)
+                {
+                    problem($"/plans/{i}/rateLimits/{j}/windowSeconds", "must be 1 to 86,400 s");
+                }
+            }
+        }
+    }
+
+    private static HashSet<Guid> Index<T>(IReadOnlyList<T> items, Func<T, Guid> id, string at, string member, Action<string, string> problem)
+    {
+        var seen = new HashSet<Guid>(items.Count);
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (id(items[i]) == Guid.Empty || !seen.Add(id(items[i])))
+            {
+                problem($"{at}/{i}/{member}", "must be a unique, non-empty id");
+            }
+        }
+
+        return seen;
+    }
+
+    [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex Name();
+
+    // A segment never starts with a dot: "/.." and "/." must not become a route.
+    [GeneratedRegex("^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex BasePath();
+
+    [GeneratedRegex("^(/|(/([A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*|\\{[A-Za-z_][A-Za-z0-9_]*\\}))+)\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex PathTemplate();
+
+    [GeneratedRegex("\\{[^}]*\\}", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex Parameter();
+}
