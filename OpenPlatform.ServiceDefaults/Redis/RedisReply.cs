@@ -70,6 +70,11 @@ public sealed class RedisReply
 
     public static RedisReply Null { get; } = new(RedisReplyKind.Null);
 
+    internal static RedisReply Ok { get; } = new(RedisReplyKind.Simple, bytes: [(byte)'O', (byte)'K']);
+
+    // Counters, flags and "how many were changed" answer with small numbers: they cost no allocation.
+    private static readonly RedisReply[] SmallIntegers = [.. Enumerable.Range(-1, 258).Select(n => new RedisReply(RedisReplyKind.Integer, n))];
+
     public RedisReplyKind Kind { get; }
 
     public bool IsNull => Kind == RedisReplyKind.Null;
@@ -100,7 +105,8 @@ public sealed class RedisReply
     /// <exception cref="FormatException">The reply holds no 64-bit number.</exception>
     public long AsInt64() => Kind == RedisReplyKind.Integer ? _integer : long.Parse(AsString() ?? throw new FormatException("The reply is null."));
 
-    internal static RedisReply FromInteger(long value) => new(RedisReplyKind.Integer, value);
+    internal static RedisReply FromInteger(long value) =>
+        value is >= -1 and < 257 ? SmallIntegers[value + 1] : new(RedisReplyKind.Integer, value);
 
     internal static RedisReply FromBytes(RedisReplyKind kind, byte[] bytes) => new(kind, bytes: bytes);
 

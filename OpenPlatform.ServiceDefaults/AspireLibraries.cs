@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenPlatform.ServiceDefaults.Redis;
+#if !ASPIRE_PACKAGES
+using OpenPlatform.ServiceDefaults.Redis.InRepo;
+#endif
+
+namespace OpenPlatform.ServiceDefaults;
+
+/// <summary>
+/// The one place of this project that knows which of the two sources of Aspire's service-side libraries is compiled in (property
+/// UseAspirePackages). Discovery and resilience need no line here: the in-repo versions carry the official names and namespaces.
+/// </summary>
+internal static class AspireLibraries
+{
+    public static void AddRedis(IHostApplicationBuilder builder, string name)
+    {
+#if ASPIRE_PACKAGES
+        AspireRedisExtensions.AddRedisClient(builder, name);
+        builder.Services.AddSingleton<IRedis, Redis.StackExchange.StackExchangeRedis>();
+#else
+        builder.Services.AddSingleton<IRedis>(services =>
+        {
+            var text = services.GetRequiredService<IConfiguration>().GetConnectionString(name);
+            if (string.IsNullOrWhiteSpace(text))
+            {
+                throw new InvalidOperationException(
+                    $"ConnectionStrings:{name} is not set. Set ConnectionStrings__{name}=host:port,password=… or start the service from the AppHost.");
+            }
+
+            try
+            {
+                return new RedisClient(
+                    RedisOptions.Parse(text), services.GetService<TimeProvider>() ?? TimeProvider.System, services.GetRequiredService<ILogger<RedisClient>>());
+            }
+            catch (FormatException e)
+            {
+                throw new InvalidOperationException($"ConnectionStrings:{name}: {e.Message}", e);
+            }
+        });
+#endif
+    }
+}

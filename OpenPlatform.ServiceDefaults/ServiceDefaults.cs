@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using OpenPlatform.ServiceDefaults.Health;
+using OpenPlatform.ServiceDefaults.Instances;
+using OpenPlatform.ServiceDefaults.Telemetry;
+
+namespace Microsoft.Extensions.Hosting;
+
+/// <summary>What every service of the platform does the same way.</summary>
+public static class ServiceDefaults
+{
+    /// <summary>Identity, telemetry, health, and for every <see cref="HttpClient"/> service discovery and standard resilience.</summary>
+    public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
+        where TBuilder : IHostApplicationBuilder
+    {
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.AddServiceIdentity();
+        builder.AddTelemetry();
+        builder.AddDefaultHealthChecks();
+        builder.Services.AddHttpClient();
+        return builder;
+    }
+
+    /// <summary><c>GET /health</c>: every check, 503 while draining. <c>GET /alive</c>: only the checks tagged <c>live</c>.</summary>
+    public static WebApplication MapDefaultEndpoints(this WebApplication app)
+    {
+        app.MapHealth();
+        return app;
+    }
+}

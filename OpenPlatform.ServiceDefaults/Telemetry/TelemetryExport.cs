@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using OpenPlatform.ServiceDefaults.Instances;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace OpenPlatform.ServiceDefaults.Telemetry;
+
+/// <summary>Listens before any other hosted service starts and sends what is left after the last one stopped.</summary>
+internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdentity identity) : IHostedLifecycleService, IDisposable
+{
+    /// <summary>Longest wait for a collector that is away while the process wants to end.</summary>
+    private const int FlushMilliseconds = 3000;
+
+    private TracerProvider? _traces;
+    private MeterProvider? _metrics;
+
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _traces = Sdk.CreateTracerProviderBuilder()
+            .ConfigureServices(services => services.AddSingleton(configuration))
+            .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
+            .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "Yarp.ReverseProxy", "OpenPlatform.*")
+            .AddProcessor(new SpanHygiene())
+            .AddOtlpExporter()
+            .Build();
+        _metrics = Sdk.CreateMeterProviderBuilder()
+            .ConfigureServices(services => services.AddSingleton(configuration))
+            .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
+            .AddMeter(
+                "Microsoft.AspNetCore.*", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly", "OpenPlatform.*")
+            .AddOtlpExporter()
+            .Build();
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.WhenAll(
+        Task.Run(() => _traces?.ForceFlush(FlushMilliseconds), cancellationToken),
+        Task.Run(() => _metrics?.ForceFlush(FlushMilliseconds), cancellationToken));
+
+    public void Dispose()
+    {
+        _traces?.Shutdown(FlushMilliseconds);
+        _metrics?.Shutdown(FlushMilliseconds);
+        _traces?.Dispose();
+        _metrics?.Dispose();
+    }
+}
