@@ -1,0 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace OpenPlatform.Hosting;
+
+internal static class EngineServices
+{
+    internal static IServiceCollection AddEngine(this IServiceCollection services) => services;
+}

@@ -1,0 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace OpenPlatform.Hosting;
+
+internal static class LocalServerServices
+{
+    internal static IServiceCollection AddLocalServers(this IServiceCollection services) => services;
+}
