@@ -15,13 +15,17 @@ public static class RedisServices
     /// <exception cref="InvalidOperationException">At host start: the connection string is missing or malformed.</exception>
     public static void AddRedisClient(this IHostApplicationBuilder builder, string name)
     {
-        if (builder.Services.Any(service => service.ServiceType == typeof(IRedis)))
-        {
-            return;
-        }
+        builder.AddRedisRegistration(name);
+        builder.Services.AddHostedService<RedisAtStart>(); // added once, however often this is called
+    }
 
-        AspireLibraries.AddRedis(builder, name);
-        builder.Services.AddHostedService<RedisAtStart>();
+    /// <summary>The registration alone: what is missing shows when <see cref="IRedis"/> is first asked for.</summary>
+    internal static void AddRedisRegistration(this IHostApplicationBuilder builder, string name)
+    {
+        if (!builder.Services.Any(service => service.ServiceType == typeof(IRedis)))
+        {
+            AspireLibraries.AddRedis(builder, name);
+        }
     }
 
     /// <summary>Makes the connection begin with the host instead of with the first call.</summary>

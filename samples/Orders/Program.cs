@@ -2,6 +2,7 @@ using Orders;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
+builder.AddInstanceLease();
 builder.Services.AddBadRequestProblems();
 builder.Services.AddOpenApi();
 builder.Services.AddSingleton(_ => OrderStore.Seeded());
