@@ -110,10 +110,12 @@ public class ResourceSnapshotAnnotation(CustomResourceSnapshot initialSnapshot) 
     public CustomResourceSnapshot InitialSnapshot { get; } = initialSnapshot;
 }
 
-/// <summary>Endpoints of another resource that this one refers to; the last entry of a source counts.</summary>
+/// <summary>Endpoints of another resource that this one refers to.</summary>
 internal sealed class EndpointReferenceAnnotation(IResourceWithEndpoints resource) : IResourceAnnotation
 {
     internal IResourceWithEndpoints Resource { get; } = resource;
+    /// <summary>The name the destination knows the source by; null means its own.</summary>
+    internal string? ServiceName { get; init; }
     internal bool UseAllEndpoints { get; set; }
     internal HashSet<string> EndpointNames { get; } = new(StringComparer.OrdinalIgnoreCase);
 }

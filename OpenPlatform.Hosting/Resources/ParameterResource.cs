@@ -24,18 +24,13 @@ public class ParameterResource : Resource, IExpressionValue, IResourceWithoutLif
     [Obsolete("Use GetValueAsync, or pass the parameter itself to WithEnvironment and the like.")]
     public string Value => _value.Value;
 
-    /// <exception cref="MissingParameterValueException">Nobody gave a value.</exception>
-    public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            return new(_value.Value);
-        }
-        catch (MissingParameterValueException error)
-        {
-            return ValueTask.FromException<string?>(error);
-        }
-    }
+    /// <summary>While the application runs without the value, whoever needs it waits.</summary>
+    /// <exception cref="MissingParameterValueException">Nobody gave a value (when publishing, or before the start).</exception>
+    public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) =>
+        Missing is { } missing ? await missing.Task.WaitAsync(cancellationToken) : _value.Value;
+
+    /// <summary>Set when the application starts without the value.</summary>
+    internal TaskCompletionSource<string>? Missing { get; set; }
 
     internal string ConfigurationKey { get => field ??= (IsConnectionString ? "ConnectionStrings:" : "Parameters:") + Name; set; }
 

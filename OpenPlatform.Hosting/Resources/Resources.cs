@@ -35,7 +35,11 @@ public sealed class ExternalServiceResource : Resource, IResourceWithoutLifetime
     public Uri? Uri { get; }
     public ParameterResource? UrlParameter { get; }
 
-    internal static Uri Check(string name, Uri uri, string field) =>
+    internal static Uri Parse(ExternalServiceResource service, string? value) => System.Uri.TryCreate(value, UriKind.Absolute, out var uri)
+        ? Check(service.Name, uri, service.UrlParameter?.Name ?? "url")
+        : throw new DistributedApplicationException($"Parameter '{service.UrlParameter?.Name}' of external service '{service.Name}' is not an absolute URL.");
+
+    private static Uri Check(string name, Uri uri, string field) =>
         uri.IsAbsoluteUri && uri.AbsolutePath == "/" && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? uri
             : throw new ArgumentException($"The URL '{uri}' of external service '{name}' must be absolute and end with its host or port, e.g. https://example.com/.", field);
