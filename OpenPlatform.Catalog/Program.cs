@@ -1,2 +1,65 @@
-var app = WebApplication.CreateBuilder(args).Build();
-app.Run();
+using OpenPlatform.Catalog;
+using OpenPlatform.Catalog.Apis;
+using OpenPlatform.Catalog.Applications;
+using OpenPlatform.Catalog.Backends;
+using OpenPlatform.Catalog.Credentials;
+using OpenPlatform.Catalog.Organizations;
+using OpenPlatform.Catalog.Plans;
+using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Security;
+using OpenPlatform.Catalog.Seed;
+using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
+using OpenPlatform.Catalog.Subscriptions;
+using OpenPlatform.Catalog.Usage;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();                   // telemetry, health, discovery
+builder.AddRedisClient("redis");                // revisions are announced there
+
+builder.Services
+    .AddCatalogOptions()                        // tokens and pepper, checked at start
+    .AddProblems()                              // RFC 9457 for whatever goes wrong
+    .AddBearerTokens()                          // operators, gateways, nobody else
+    .AddStorage()                               // Postgres and its migrations
+    .AddSnapshots()                             // one change, one revision
+    .AddSingleton<ApiStore>()
+    .AddSingleton<BackendStore>()
+    .AddSingleton<PlanStore>()
+    .AddSingleton<OrganizationStore>()
+    .AddSingleton<ApplicationStore>()
+    .AddSingleton<CredentialStore>()
+    .AddSingleton<SubscriptionStore>()
+    .AddSingleton<UsageStore>()
+    .AddAdminDocument();                        // OpenAPI
+if (builder.Environment.IsDevelopment())
+{
+    builder.Services.AddSingleton<IStartupWork, DemoSeed>();
+}
+
+var app = builder.Build();
+app.UseProblems();                              // unexpected                       -> 500, database away -> 503
+app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
+app.UseAuthentication();
+app.UseAuthorization();                         // no token, or not the right one   -> 401
+
+var admin = app.MapGroup("/admin/v1").RequireAuthorization(BearerTokens.Operator).RequireStorage();
+admin.MapApis();
+admin.MapBackends();
+admin.MapPlans();
+admin.MapOrganizations();
+admin.MapApplications();
+admin.MapCredentials();
+admin.MapSubscriptions();
+admin.MapUsage();
+
+var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
+gateways.MapSnapshots();
+gateways.MapUsageIntake();
+
+app.MapOpenApi().AllowAnonymous();
+app.MapDefaultEndpoints();
+
+var storage = app.Services.GetRequiredService<StorageState>();
+await app.RunAsync();
+return storage.HasFailed ? 1 : 0;

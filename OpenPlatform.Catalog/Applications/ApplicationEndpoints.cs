@@ -1,0 +1,33 @@
+using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Snapshots;
+
+namespace OpenPlatform.Catalog.Applications;
+
+internal static class ApplicationEndpoints
+{
+    public static void MapApplications(this IEndpointRouteBuilder admin)
+    {
+        var applications = admin.MapGroup("/applications").WithTags("Applications");
+        applications.MapPost("/", Create).Creates<Application>("CreateApplication", "Registers a calling program of a partner.");
+        applications.MapGet("/", List).Lists<Application>("ListApplications", "Applications, oldest first.");
+        applications.MapGet("/{id:guid}", Get).Reads<Application>("GetApplication", "One application.");
+        applications.MapPost("/{id:guid}:suspend", Suspend).Changes<Application>("SuspendApplication", "Makes gateways refuse the application until it is resumed.");
+        applications.MapPost("/{id:guid}:resume", Resume).Changes<Application>("ResumeApplication", "Ends a suspension.");
+    }
+
+    private static async Task<IResult> Create(ApplicationRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>
+        request.Check() ?? ResourceAnswers.Created("/admin/v1/applications",
+            await changes.ApplyAsync(change => ApplicationStore.InsertAsync(change, request), cancellationToken));
+
+    private static Task<IResult> List([AsParameters] PageQuery page, ApplicationStore applications, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => applications.ListAsync(start, cancellationToken));
+
+    private static async Task<IResult> Get(Guid id, ApplicationStore applications, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await applications.FindOrNullAsync(id, cancellationToken), "application", id);
+
+    private static async Task<IResult> Suspend(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.SetSuspendedAsync(change, id, suspended: true, ifMatch), cancellationToken));
+
+    private static async Task<IResult> Resume(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.SetSuspendedAsync(change, id, suspended: false, ifMatch), cancellationToken));
+}

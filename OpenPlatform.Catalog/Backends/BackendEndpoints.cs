@@ -1,0 +1,25 @@
+using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Snapshots;
+
+namespace OpenPlatform.Catalog.Backends;
+
+internal static class BackendEndpoints
+{
+    public static void MapBackends(this IEndpointRouteBuilder admin)
+    {
+        var backends = admin.MapGroup("/backends").WithTags("Backends");
+        backends.MapPost("/", Create).Creates<Backend>("CreateBackend", "Registers what an API calls: a service with leased instances, fixed addresses, or both.");
+        backends.MapGet("/", List).Lists<Backend>("ListBackends", "Backends, oldest first.");
+        backends.MapGet("/{id:guid}", Get).Reads<Backend>("GetBackend", "One backend.");
+    }
+
+    private static async Task<IResult> Create(BackendRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>
+        request.Check() ?? ResourceAnswers.Created("/admin/v1/backends",
+            await changes.ApplyAsync(change => BackendStore.InsertAsync(change, request), cancellationToken));
+
+    private static Task<IResult> List([AsParameters] PageQuery page, BackendStore backends, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => backends.ListAsync(start, cancellationToken));
+
+    private static async Task<IResult> Get(Guid id, BackendStore backends, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await backends.FindOrNullAsync(id, cancellationToken), "backend", id);
+}

@@ -1,0 +1,49 @@
+using Microsoft.OpenApi;
+using OpenPlatform.Catalog.Resources;
+
+namespace OpenPlatform.Catalog;
+
+/// <summary>The OpenAPI 3.1 document of the admin API at <c>/openapi/v1.json</c>.</summary>
+internal static class OpenApiServices
+{
+    private const string Scheme = "adminToken";
+
+    public static IServiceCollection AddAdminDocument(this IServiceCollection services) => services.AddOpenApi("v1", static options =>
+    {
+        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.AddDocumentTransformer(static (document, _, _) =>
+        {
+            document.Info = new()
+            {
+                Title = "OpenPlatform catalog",
+                Version = "v1",
+                Description = "Publishes APIs and decides who may call them. Problems are RFC 9457; every resource has a strong ETag, and a change needs it in If-Match.",
+            };
+            document.Servers = [];
+            document.Components ??= new();
+            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
+            {
+                [Scheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "OpenPlatform:AdminToken" },
+            };
+            document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }];
+            return Task.CompletedTask;
+        });
+        options.AddOperationTransformer(static (operation, context, _) =>
+        {
+            if (context.Description.ParameterDescriptions.FirstOrDefault(static parameter => parameter.Type == typeof(IfMatch)) is { } ifMatch)
+            {
+                operation.Parameters = [.. (operation.Parameters ?? []).Where(parameter => parameter.Name != ifMatch.Name)];
+                operation.Parameters.Add(new OpenApiParameter
+                {
+                    Name = "If-Match",
+                    In = ParameterLocation.Header,
+                    Required = true,
+                    Description = "The ETag of the resource, or * for whatever state it is in.",
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                });
+            }
+
+            return Task.CompletedTask;
+        });
+    });
+}

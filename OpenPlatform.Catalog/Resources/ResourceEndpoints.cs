@@ -1,0 +1,45 @@
+using OpenPlatform.Catalog.Problems;
+
+namespace OpenPlatform.Catalog.Resources;
+
+/// <summary>What the OpenAPI document says about the four kinds of endpoints.</summary>
+internal static class ResourceEndpoints
+{
+    private const string ProblemJson = "application/problem+json";
+
+    public static RouteHandlerBuilder Creates<T>(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+        .Describe(name, summary)
+        .Produces<T>(StatusCodes.Status201Created)
+        .Problems(StatusCodes.Status409Conflict, StatusCodes.Status422UnprocessableEntity);
+
+    public static RouteHandlerBuilder Reads<T>(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+        .Describe(name, summary)
+        .Produces<T>(StatusCodes.Status200OK)
+        .Produces(StatusCodes.Status304NotModified)
+        .Problems(StatusCodes.Status404NotFound);
+
+    public static RouteHandlerBuilder Lists<T>(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+        .Describe(name, summary)
+        .Produces<Page<T>>(StatusCodes.Status200OK);
+
+    public static RouteHandlerBuilder Changes<T>(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+        .Describe(name, summary)
+        .Produces<T>(StatusCodes.Status200OK)
+        .Problems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status412PreconditionFailed,
+            StatusCodes.Status422UnprocessableEntity, StatusCodes.Status428PreconditionRequired);
+
+    public static RouteHandlerBuilder Describe(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+        .WithName(name)
+        .WithSummary(summary)
+        .Problems(StatusCodes.Status400BadRequest, StatusCodes.Status401Unauthorized, StatusCodes.Status503ServiceUnavailable);
+
+    private static RouteHandlerBuilder Problems(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses)
+        {
+            endpoint.Produces<ProblemBody>(status, ProblemJson);
+        }
+
+        return endpoint;
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.Net.Http.Headers;
+using OpenPlatform.Contracts;
+
+namespace OpenPlatform.Catalog.Snapshots;
+
+internal static class SnapshotEndpoints
+{
+    public static IServiceCollection AddSnapshots(this IServiceCollection services)
+    {
+        services.AddSingleton<ConfigChanges>();
+        services.AddSingleton<RevisionAnnouncer>();
+        services.AddSingleton<ActiveSnapshot>();
+        services.AddSingleton<Storage.IStartupWork, FirstRevision>();
+        return services;
+    }
+
+    public static void MapSnapshots(this IEndpointRouteBuilder gateways) => gateways.MapGet(InternalApi.SnapshotPath, GetSnapshot);
+
+    private static async Task<IResult> GetSnapshot(ActiveSnapshot active, CancellationToken cancellationToken)
+    {
+        var entry = await active.ReadAsync(cancellationToken);
+        return TypedResults.Bytes(entry.Json, "application/json", entityTag: new EntityTagHeaderValue($"\"{entry.Revision}\""));
+    }
+}
