@@ -11,6 +11,8 @@ public class DistributedApplication : IHost, IAsyncDisposable
 {
     private readonly IHost _host;
     private readonly EntryPointInterceptor? _interceptor;
+    private bool _starting;
+    private bool _stopped;
 
     public DistributedApplication(IHost host) : this(host, interceptor: null) { }
 
@@ -41,11 +43,25 @@ public class DistributedApplication : IHost, IAsyncDisposable
         {
             await subscriber.SubscribeAsync(eventing, context, cancellationToken);
         }
-        await eventing.PublishAsync(new BeforeStartEvent(Services, Services.GetRequiredService<DistributedApplicationModel>()), cancellationToken);
+        var model = Services.GetRequiredService<DistributedApplicationModel>();
+        await eventing.PublishAsync(new BeforeStartEvent(Services, model), cancellationToken);
+        if (context.IsRunMode)
+        {
+            ModelValidation.Check(model);
+        }
+        _starting = true;
         await _host.StartAsync(cancellationToken);
+        _interceptor?.Started();
     }
 
-    public virtual Task StopAsync(CancellationToken cancellationToken = default) => IsInterceptedHere ? Task.CompletedTask : _host.StopAsync(cancellationToken);
+    public virtual async Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        if (_starting && !_stopped && !IsInterceptedHere)
+        {
+            await _host.StopAsync(cancellationToken);
+            _stopped = true;
+        }
+    }
 
     public virtual async Task RunAsync(CancellationToken cancellationToken = default)
     {
@@ -63,14 +79,23 @@ public class DistributedApplication : IHost, IAsyncDisposable
         }
     }
 
-    public void Run() => RunAsync().GetAwaiter().GetResult();
+    public void Run()
+    {
+        try
+        {
+            RunAsync().GetAwaiter().GetResult();
+        }
+        catch (DistributedApplicationException error) when (!IsInterceptedHere)
+        {
+            // The message says what to do; where in our code it came up does not help.
+            Console.Error.WriteLine($"error: {error.Message}");
+            Environment.ExitCode = 1;
+        }
+    }
 
     public virtual void Dispose()
     {
-        if (!IsInterceptedHere)
-        {
-            _host.Dispose();
-        }
+        DisposeAsync().AsTask().GetAwaiter().GetResult();
         GC.SuppressFinalize(this);
     }
 
@@ -81,6 +106,8 @@ public class DistributedApplication : IHost, IAsyncDisposable
         {
             return;
         }
+        // Also after a start that failed half-way: what it did start must not stay.
+        await StopAsync();
         if (_host is IAsyncDisposable disposable)
         {
             await disposable.DisposeAsync();

@@ -130,11 +130,15 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
             .AddFilter("System.Net.Http.HttpClient", LogLevel.None));
         if (ExecutionContext.IsRunMode)
         {
-            Services.AddEngine().AddLocalServers().AddOrchestration();
+            Services.AddModel(Options).AddEngine().AddLocalServers().AddOrchestration();
             if (Options.DashboardEnabled)
             {
                 Services.AddDashboard();
             }
+        }
+        else
+        {
+            Services.AddPublishing();
         }
         Services.AddCliBackchannel();
     }

@@ -16,6 +16,9 @@ internal abstract class EntryPointInterceptor
     internal abstract void Building(DistributedApplicationBuilder builder);
     internal abstract void Built(DistributedApplication application);
 
+    /// <summary>The test has started the application.</summary>
+    internal abstract void Started();
+
     /// <summary>The entry point wants to start the application: it goes on once the test has started it.</summary>
     internal abstract Task WaitForStartAsync(CancellationToken cancellationToken);
 }

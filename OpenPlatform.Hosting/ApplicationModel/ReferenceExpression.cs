@@ -19,7 +19,7 @@ public class ReferenceExpression : IExpressionValue, IValueWithReferences
     public IReadOnlyList<string> ManifestExpressions { get; }
     public IReadOnlyList<string?> StringFormats { get; }
 
-    public string ValueExpression => Fill(ManifestExpressions.Select(object? (e) => e));
+    public string ValueExpression => Fill(ManifestExpressions);
 
     IEnumerable<object> IValueWithReferences.References => ValueProviders;
 
@@ -41,7 +41,7 @@ public class ReferenceExpression : IExpressionValue, IValueWithReferences
     internal static ReferenceExpression Create(string format, IReadOnlyList<IValueProvider> providers, IReadOnlyList<string> expressions, IReadOnlyList<string?> formats) =>
         format.Length == 0 ? Empty : new(format, providers, expressions, formats);
 
-    private string Fill(IEnumerable<object?> values) => string.Format(null, CompositeFormat.Parse(Format), [.. values]);
+    internal string Fill(IEnumerable<object?> values) => string.Format(null, CompositeFormat.Parse(Format), [.. values]);
 
     private static string? ApplyFormat(string? value, string? format) => (value, format) switch
     {
