@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Sockets;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+
+namespace OpenPlatform.Tests.Hosting.Orchestration;
+
+/// <summary>Whole small applications on the real orchestrator.</summary>
+public sealed class OrchestratorTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Replicas_share_one_address_and_each_has_its_own()
+    {
+        await using var run = await RunningApplication.StartAsync(b => b.AddOrders(replicas: 2));
+        await ReadyAsync(run, "orders");
+        using var http = new HttpClient();
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(new Uri(run.Address("orders"), "/orders"), Stop)).StatusCode);
+        var own = run.Replicas("orders").Select(r => run.Snapshot(r.Id).Urls.Single(u => u.IsInternal).Url).ToArray();
+        Assert.Equal(2, own.Distinct().Count());
+        foreach (var url in own)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(url + "/orders", Stop)).StatusCode);
+        }
+
+        var replica = run.Replicas("orders")[0];
+        var snapshot = run.Snapshot(replica.Id);
+        Assert.Equal(KnownResourceStates.Running, snapshot.State?.Text);
+        Assert.Equal(replica.Pid, snapshot.Properties.Single(p => p.Name == "executable.pid").Value);
+        Assert.Contains(snapshot.EnvironmentVariables, v => v.Name == "ASPNETCORE_URLS" && v.IsFromSpec);
+        Assert.Contains(snapshot.EnvironmentVariables, v => v.Name == "PATH" && !v.IsFromSpec);
+        Assert.StartsWith("orders-", replica.Id, StringComparison.Ordinal);
+        await Wait.UntilAsync(async () => (await run.LogAsync(replica.Id)).Contains("Now listening on", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_user_value_that_looks_like_a_template_arrives_as_it_is()
+    {
+        const string Strange = "a{{b}} {{- .Name -}} {{ \"x\" }}";
+        await using var run = await RunningApplication.StartAsync(b =>
+            b.AddShell("echo", "echo \"[$STRANGE]\"; exec sleep 300").WithEnvironment("STRANGE", Strange));
+        await Wait.UntilAsync(async () => (await run.LogAsync(run.Replicas("echo")[0].Id)).Contains($"[{Strange}]", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_taken_port_ends_the_start_and_names_who_wants_and_who_holds_it()
+    {
+        using var holder = new TcpListener(IPAddress.Loopback, 0);
+        holder.Start();
+        var port = ((IPEndPoint)holder.LocalEndpoint).Port;
+        await using var app = RunningApplication.Build(b => b.AddOrders(replicas: 1, port));
+        var error = await Assert.ThrowsAsync<DistributedApplicationException>(() => app.StartAsync(Stop));
+        Assert.Contains($"Port {port}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("endpoint 'http' of resource 'orders'", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"process {Environment.ProcessId} (", error.Message, StringComparison.Ordinal);
+        Assert.Contains("launchSettings.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_program_that_does_not_exist_fails_to_start_and_says_why()
+    {
+        await using var run = await RunningApplication.StartAsync(b => b.AddExecutable("missing", "/no/such/program", "/"));
+        var id = run.Replicas("missing")[0].Id;
+        await StateAsync(run, id, KnownResourceStates.FailedToStart);
+        await Wait.UntilAsync(async () => (await run.LogAsync(id)).Contains("/no/such/program: no such file or directory", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_plain_program_that_ends_is_finished_with_its_exit_code_and_not_restarted()
+    {
+        await using var run = await RunningApplication.StartAsync(b => b.AddShell("once", "echo done; exit 7"));
+        var id = run.Replicas("once")[0].Id;
+        await StateAsync(run, id, KnownResourceStates.Finished);
+        await Wait.UntilAsync(() => Task.FromResult(run.Snapshot(id).ExitCode == 7));
+        Assert.Contains("done", await run.LogAsync(id), StringComparison.Ordinal);
+        Assert.False(run.Replicas("once")[0].IsActive);
+    }
+
+    [Fact]
+    public async Task A_crashed_project_is_restarted_after_1_2_and_4_seconds_and_its_log_goes_on()
+    {
+        await using var run = await RunningApplication.StartAsync(b => b.AddScriptProject("crashing", "echo alive; exit 3"));
+        var id = run.Replicas("crashing")[0].Id;
+        await Wait.UntilAsync(async () => (await run.LogAsync(id)).Contains("restarting in 4 s", StringComparison.Ordinal), 60);
+        var log = await run.LogAsync(id);
+        Assert.Contains("crashed with exit code 3, restarting in 1 s", log, StringComparison.Ordinal);
+        Assert.Contains("crashed with exit code 3, restarting in 2 s", log, StringComparison.Ordinal);
+        Assert.Equal(3, log.Split("Z alive").Length - 1);
+        Assert.Equal("Crashed with exit code 3, restarting in 4 s", run.Snapshot(id).State?.Text);
+    }
+
+    [Fact]
+    public async Task Stop_start_and_restart_by_command()
+    {
+        await using var run = await RunningApplication.StartAsync(b => b.AddShell("worker", "exec sleep 300"));
+        var worker = run.Replicas("worker")[0];
+        await StateAsync(run, worker.Id, KnownResourceStates.Running);
+        var first = worker.Pid!.Value;
+
+        await run.CommandAsync("worker", "stop");
+        Assert.False(RunningApplication.IsAlive(first));
+        Assert.Equal(KnownResourceStates.Finished, run.Snapshot(worker.Id).State?.Text);
+
+        await run.CommandAsync("worker", "start");
+        await StateAsync(run, worker.Id, KnownResourceStates.Running);
+        var second = worker.Pid!.Value;
+        await run.CommandAsync("worker", "restart");
+        await StateAsync(run, worker.Id, KnownResourceStates.Running);
+        await Wait.UntilAsync(() => Task.FromResult(worker.Pid is { } third && third != second));
+        Assert.False(RunningApplication.IsAlive(second));
+    }
+
+    [Fact]
+    public async Task Nothing_is_left_after_a_stop_not_even_a_process_that_ignores_SIGTERM()
+    {
+        var run = await RunningApplication.StartAsync(b =>
+        {
+            b.AddOrders(replicas: 2);
+            b.AddShell("stubborn", "trap '' TERM; while true; do sleep 1; done");
+        });
+        await ReadyAsync(run, "orders");
+        await StateAsync(run, run.Replicas("stubborn")[0].Id, KnownResourceStates.Running);
+        int[] pids = [.. run.Replicas("orders").Concat(run.Replicas("stubborn")).Select(r => r.Pid!.Value)];
+        Assert.All(pids, pid => Assert.True(RunningApplication.IsAlive(pid)));
+
+        var start = TimeProvider.System.GetTimestamp();
+        await run.DisposeAsync();
+        Assert.All(pids, pid => Assert.False(RunningApplication.IsAlive(pid)));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(15));
+    }
+
+    [Fact]
+    public async Task Who_needs_another_stops_before_it()
+    {
+        var order = Path.GetTempFileName();
+        var run = await RunningApplication.StartAsync(b =>
+        {
+            var database = b.AddShell("database", $"trap 'echo database >> {order}; exit 0' TERM; while true; do sleep 0.1; done");
+            b.AddShell("service", $"trap 'sleep 0.5; echo service >> {order}; exit 0' TERM; while true; do sleep 0.1; done").WaitForStart(database);
+        });
+        await StateAsync(run, run.Replicas("service")[0].Id, KnownResourceStates.Running);
+        await run.DisposeAsync();
+        Assert.Equal(["service", "database"], await File.ReadAllLinesAsync(order, Stop));
+        File.Delete(order);
+    }
+
+    private static Task ReadyAsync(RunningApplication run, string name) => Task.WhenAll(run.Replicas(name).Select(r => r.Ready)).WaitAsync(TimeSpan.FromSeconds(60), Stop);
+
+    private static Task StateAsync(RunningApplication run, string id, string state) =>
+        run.States.WaitForResourceAsync(id[..id.LastIndexOf('-')], e => e.ResourceId == id && e.Snapshot.State?.Text == state, Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop);
+}
