@@ -4,5 +4,6 @@ namespace OpenPlatform.Hosting;
 
 internal static class LocalServerServices
 {
-    internal static IServiceCollection AddLocalServers(this IServiceCollection services) => services;
+    internal static IServiceCollection AddLocalServers(this IServiceCollection services) => services
+        .AddSingleton(provider => new DataFolders(provider.GetRequiredService<HostingOptions>(), () => provider.GetRequiredService<SessionFolder>().Path));
 }

@@ -1,0 +1,27 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace OpenPlatform.Hosting;
+
+public static class StateDirectoryExtensions
+{
+    /// <summary>
+    /// Gives the resource a folder of its own, kept between runs (temporary in tests or with <c>OPENPLATFORM_DATA=temporary</c>).
+    /// Replicas share it. Published, the variable is not set: where state lives there is the platform's decision.
+    /// </summary>
+    /// <param name="builder">The resource.</param>
+    /// <param name="environmentVariable">Receives the absolute path, such as <c>OpenPlatform__StateDirectory</c>.</param>
+    public static IResourceBuilder<T> WithStateDirectory<T>(this IResourceBuilder<T> builder, string environmentVariable) where T : IResourceWithEnvironment
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(environmentVariable);
+        return builder.WithEnvironment(context =>
+        {
+            if (context.ExecutionContext.IsRunMode)
+            {
+                context.EnvironmentVariables[environmentVariable] = context.ExecutionContext.ServiceProvider.GetRequiredService<DataFolders>().For(builder.Resource, keep: true);
+            }
+        });
+    }
+}
