@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Http.Resilience;
 using OpenPlatform.ServiceDefaults.Health;
 using OpenPlatform.ServiceDefaults.Instances;
 using OpenPlatform.ServiceDefaults.Telemetry;
@@ -18,7 +19,14 @@ public static class ServiceDefaults
         builder.AddServiceIdentity();
         builder.AddTelemetry();
         builder.AddDefaultHealthChecks();
-        builder.Services.AddHttpClient();
+
+        builder.Services.AddServiceDiscovery();
+        builder.Services.ConfigureHttpClientDefaults(http =>
+        {
+            // Resilience around discovery: each attempt asks for an endpoint anew, so a retry reaches another instance.
+            http.AddStandardResilienceHandler(options => options.Retry.DisableForUnsafeHttpMethods()).SelectPipelineByAuthority();
+            http.AddServiceDiscovery();
+        });
         return builder;
     }
 
