@@ -1,2 +1,40 @@
-var app = WebApplication.CreateBuilder(args).Build();
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authorization;
+using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Forwarding;
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Routing;
+using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.State;
+
+var builder = WebApplication.CreateBuilder(args);
+
+builder.Services.AddSingleton<StateDirectory>();
+builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
+builder.AddSnapshots();
+builder.Services.AddSingleton<ApiKeyAuthenticator>();
+builder.Services.AddRateLimits();
+builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>();
+builder.AddForwarding();
+
+var app = builder.Build();
+var snapshots = app.Services.GetRequiredService<ActiveSnapshot>();
+_ = app.Services.GetRequiredService<ApiKeyAuthenticator>(); // a missing pepper stops the start, not the first request
+
+// Top to bottom is the order in which a request meets the steps; the right column is how it may end there.
+app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), static pipeline =>
+{
+    pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
+    pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 400, 404, 405
+    pipeline.UseMiddleware<AuthenticationMiddleware>();    // API key -> application                   -> 401
+    pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
+    pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
+    pipeline.UseMiddleware<ForwardingMiddleware>();        // instance pick, forward, try another      -> 502, 503, 504
+});
+
+app.UseRouting();
+app.MapHealthChecks("/health");
+app.MapHealthChecks("/alive", new() { Predicate = static _ => false });
 app.Run();

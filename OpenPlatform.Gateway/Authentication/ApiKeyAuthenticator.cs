@@ -1,0 +1,82 @@
+using System.Text;
+using Microsoft.Extensions.Primitives;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Refusals;
+
+namespace OpenPlatform.Gateway.Authentication;
+
+/// <summary>API key → application. The key is hashed on the stack and looked up by its hash: it is never stored, never logged.</summary>
+internal sealed class ApiKeyAuthenticator
+{
+    public const string KeyHeader = "X-Api-Key";
+    private const string BearerPrefix = "Bearer ";
+
+    private readonly byte[] _pepper;
+    private readonly TimeProvider _time;
+
+    public ApiKeyAuthenticator(IConfiguration configuration, TimeProvider time)
+    {
+        var pepper = configuration["OpenPlatform:KeyPepper"];
+        if (string.IsNullOrEmpty(pepper))
+        {
+            throw new InvalidOperationException(
+                "OpenPlatform:KeyPepper is not set. Give the gateway the same pepper as the catalog: without it no API key can be recognised.");
+        }
+
+        _pepper = Encoding.UTF8.GetBytes(pepper);
+        _time = time;
+    }
+
+    /// <summary>Fills in the application, or says why not. Allocates nothing.</summary>
+    public Refusal Authenticate(HttpRequest http, GatewayRequest request)
+    {
+        var refusal = FindKey(http.Headers, request, out var key);
+        if (refusal != Refusal.None)
+        {
+            return refusal;
+        }
+
+        Span<byte> hash = stackalloc byte[KeyHash.Size];
+        if (!KeyHash.TryCompute(_pepper, key, hash)
+            || !request.Snapshot.Credentials.TryGetValue(KeyDigest.Read(hash), out var credential))
+        {
+            return Refusal.UnknownKey;
+        }
+
+        if (credential.ExpiresAtTicks != long.MaxValue && _time.GetUtcNow().UtcTicks >= credential.ExpiresAtTicks)
+        {
+            return Refusal.ExpiredKey;
+        }
+
+        request.Application = credential.Application;
+        return Refusal.None;
+    }
+
+    private static Refusal FindKey(IHeaderDictionary headers, GatewayRequest request, out ReadOnlySpan<char> key)
+    {
+        key = default;
+        var presented = headers.TryGetValue(KeyHeader, out var own) ? own : StringValues.Empty;
+        var authorization = headers.Authorization;
+        if (presented.Count > 1 || authorization.Count > 1)
+        {
+            return Refusal.ConflictingKeys;
+        }
+
+        ReadOnlySpan<char> inHeader = presented.Count == 1 ? presented[0].AsSpan().Trim() : default;
+        ReadOnlySpan<char> inBearer = default;
+        if (authorization.Count == 1 && authorization[0].AsSpan().StartsWith(BearerPrefix, StringComparison.OrdinalIgnoreCase))
+        {
+            inBearer = authorization[0].AsSpan(BearerPrefix.Length).Trim();
+            request.KeyInAuthorization = true;
+        }
+
+        if (!inHeader.IsEmpty && !inBearer.IsEmpty && !inHeader.SequenceEqual(inBearer))
+        {
+            return Refusal.ConflictingKeys;
+        }
+
+        key = inHeader.IsEmpty ? inBearer : inHeader;
+        return key.IsEmpty ? Refusal.MissingKey : Refusal.None;
+    }
+}

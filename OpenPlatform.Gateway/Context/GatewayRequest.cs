@@ -1,0 +1,49 @@
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Snapshots;
+
+namespace OpenPlatform.Gateway.Context;
+
+/// <summary>
+/// What the pipeline has found out about one request so far: one object a request, a feature of its <see cref="HttpContext"/>.
+/// Each step fills in its part; a later step may rely on the parts of the earlier ones.
+/// </summary>
+internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
+{
+    /// <summary>The state of a request that is in the pipeline.</summary>
+    public static GatewayRequest Of(HttpContext context) => context.Features.Get<GatewayRequest>()!;
+
+    /// <summary>The snapshot the whole request is decided by, even when a new one is applied meanwhile.</summary>
+    public GatewaySnapshot Snapshot { get; } = snapshot;
+
+    /// <summary>Accepted from the client when well-formed, otherwise our own; sent on and sent back as <c>X-Request-Id</c>.</summary>
+    public string RequestId { get; } = requestId;
+
+    /// <summary>Set by the route step.</summary>
+    public OperationEntry Operation { get; set; } = null!;
+
+    /// <summary>Set by the authentication step.</summary>
+    public ApplicationEntry Application { get; set; } = null!;
+
+    /// <summary>True when the key came as <c>Authorization: Bearer</c>: then that header is a secret of ours and goes no further.</summary>
+    public bool KeyInAuthorization { get; set; }
+
+    /// <summary>Set by the authorization step.</summary>
+    public SubscriptionEntry Subscription { get; set; } = null!;
+
+    /// <summary>Set by the limit step: the limit that leaves the least; null when the plan has none.</summary>
+    public RateLimiter? TightestLimit { get; set; }
+
+    /// <summary>Set by the forward step: the instance of the last try.</summary>
+    public Instance? Instance { get; set; }
+
+    /// <summary>True from the moment a backend's answer is being passed to the client.</summary>
+    public bool AnsweredByBackend { get; set; }
+
+    /// <summary>True when the backend broke its answer off; such an answer is not billed.</summary>
+    public bool AnswerBroken { get; set; }
+
+    /// <summary>Why the gateway answered itself, or <see cref="Refusal.None"/>.</summary>
+    public Refusal Refusal { get; set; }
+}

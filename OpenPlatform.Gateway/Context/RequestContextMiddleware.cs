@@ -1,0 +1,42 @@
+using System.Buffers;
+using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Snapshots;
+
+namespace OpenPlatform.Gateway.Context;
+
+/// <summary>
+/// Begins a request: takes the snapshot that decides it and gives it an id. Health probes pass it by, unless an API has taken
+/// their path.
+/// </summary>
+internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnapshot active, RefusalWriter refusals)
+{
+    public const string RequestIdHeader = "X-Request-Id";
+    private const int LongestRequestId = 128;
+
+    private static readonly SearchValues<char> RequestIdCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:+/=-");
+
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        var snapshot = active.Current;
+        var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context));
+        context.Features.Set(request);
+        return snapshot is null ? refusals.WriteAsync(context, request, Refusal.NotReady) : next(context);
+    }
+
+    /// <summary>True for <c>/health</c> and <c>/alive</c>, as long as no API is published there.</summary>
+    public static bool IsProbe(HttpContext context, ActiveSnapshot active) =>
+        context.Request.Path.Value is "/health" or "/alive" && active.Current?.Routes.Claims(context.Request.Path.Value) != true;
+
+    private static string RequestId(HttpContext context)
+    {
+        if (context.Request.Headers.TryGetValue(RequestIdHeader, out var values) && values is [{ Length: > 0 and <= LongestRequestId } given]
+            && !given.AsSpan().ContainsAnyExcept(RequestIdCharacters))
+        {
+            return given;
+        }
+
+        return context.TraceIdentifier;
+    }
+}

@@ -1,0 +1,112 @@
+using Microsoft.Net.Http.Headers;
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Limits;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace OpenPlatform.Gateway.Forwarding;
+
+/// <summary>
+/// What the backend sees: the path below the base path, no key, who called (by address) and through whom. What the client sees:
+/// the backend's answer, the request id and what is left of the limit. Hop-by-hop headers end here on both sides (YARP).
+/// </summary>
+internal sealed class GatewayTransformer : HttpTransformer
+{
+    public static GatewayTransformer Instance { get; } = new();
+
+    private const string Via = "1.1 openplatform";
+
+    /// <summary>A client could lie in them; the gateway is the edge and says them itself.</summary>
+    private static readonly string[] Said =
+        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Real-IP"];
+
+    public override async ValueTask TransformRequestAsync(
+        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+
+        var request = GatewayRequest.Of(httpContext);
+        var incoming = httpContext.Request;
+        var headers = proxyRequest.Headers;
+
+        headers.Remove(ApiKeyAuthenticator.KeyHeader);
+        if (request.KeyInAuthorization)
+        {
+            headers.Remove(HeaderNames.Authorization);
+        }
+
+        RemoveNominated(incoming.Headers.Connection, proxyRequest);
+        foreach (var name in Said)
+        {
+            headers.Remove(name);
+        }
+
+        // The instance is named by its own address; the name the client used is in X-Forwarded-Host.
+        headers.Host = null;
+        headers.TryAddWithoutValidation(HeaderNames.Via, Via);
+        headers.Remove(RequestContextMiddleware.RequestIdHeader);
+        headers.TryAddWithoutValidation(RequestContextMiddleware.RequestIdHeader, request.RequestId);
+
+        var client = httpContext.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : httpContext.Connection.RemoteIpAddress;
+        var address = client?.ToString() ?? "unknown";
+        headers.TryAddWithoutValidation("X-Forwarded-For", address);
+        headers.TryAddWithoutValidation("X-Forwarded-Proto", incoming.Scheme);
+        headers.TryAddWithoutValidation("X-Forwarded-Prefix", request.Operation.Api.BasePath);
+        var host = incoming.Host.Value;
+        if (!string.IsNullOrEmpty(host))
+        {
+            headers.TryAddWithoutValidation("X-Forwarded-Host", host);
+        }
+
+        // RFC 7239: an IPv6 address is quoted and in brackets. Kestrel refuses a Host that could break out of the quotes.
+        var node = client is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? $"\"[{address}]\"" : address;
+        headers.TryAddWithoutValidation("Forwarded", string.IsNullOrEmpty(host) ? $"for={node};proto={incoming.Scheme}" : $"for={node};proto={incoming.Scheme};host=\"{host}\"");
+
+        var below = incoming.Path.Value![request.Operation.Api.BasePath.Length..];
+        proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, below.Length == 0 ? "/" : below, incoming.QueryString);
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (!await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken) || proxyResponse is null)
+        {
+            return false;
+        }
+
+        var request = GatewayRequest.Of(httpContext);
+        request.AnsweredByBackend = true;
+
+        var headers = httpContext.Response.Headers;
+        headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
+        if (request.TightestLimit is { } limit)
+        {
+            var (left, reset) = limit.Remaining();
+            headers[RateLimitFields.LimitHeader] = $"{limit.Name};r={left};t={reset}";
+            headers[RateLimitFields.PolicyHeader] = request.Subscription.Plan.Policy;
+        }
+
+        return true;
+    }
+
+    /// <summary>RFC 9110, 7.6.1: what <c>Connection</c> names is for us alone.</summary>
+    private static void RemoveNominated(Microsoft.Extensions.Primitives.StringValues connection, HttpRequestMessage proxyRequest)
+    {
+        foreach (var value in connection)
+        {
+            if (value is null or "keep-alive" or "close" or "Keep-Alive")
+            {
+                continue;
+            }
+
+            foreach (var name in value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            {
+                // Content headers frame the message: they are never hop-by-hop, whatever a client says.
+                proxyRequest.Headers.NonValidated.TryGetValues(name, out var values);
+                if (values.Count > 0 && !name.Equals(HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
+                {
+                    proxyRequest.Headers.Remove(name);
+                }
+            }
+        }
+    }
+}

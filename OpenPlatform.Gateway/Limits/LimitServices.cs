@@ -1,0 +1,13 @@
+using OpenPlatform.ServiceDefaults.Redis;
+
+namespace OpenPlatform.Gateway.Limits;
+
+internal static class LimitServices
+{
+    public static void AddRateLimits(this IServiceCollection services)
+    {
+        services.AddSingleton<MonotonicClock>();
+        services.AddSingleton(static provider => new TokenLender(provider.GetService<IRedis>(), provider.GetRequiredService<MonotonicClock>()));
+        services.AddSingleton<LimiterTable>();
+    }
+}

@@ -1,0 +1,32 @@
+using System.Collections.Concurrent;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Snapshots;
+
+namespace OpenPlatform.Gateway.Limits;
+
+/// <summary>All limiters of this gateway: they live longer than a snapshot, so a new revision gives nobody a fresh limit.</summary>
+internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, GatewayCount gateways, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<(Guid Application, Guid Plan, RateLimitModel Limit), RateLimiter> _limiters = new();
+
+    public RateLimiter[] For(SubscriptionEntry subscription) => subscription.Limiters ??=
+    [
+        .. subscription.Plan.Limits.Select(limit => _limiters.GetOrAdd(
+            (subscription.Application.ApplicationId, subscription.Plan.PlanId, limit),
+            key => new($"openplatform:limit:{key.Application:N}:{key.Plan:N}:{key.Limit.Requests}/{key.Limit.WindowSeconds}", key.Limit, lender, clock, () => gateways.Live, time)))
+    ];
+
+    /// <summary>Forgets those that nobody has used for two windows.</summary>
+    public void Sweep()
+    {
+        var now = clock.Now;
+        foreach (var (key, limiter) in _limiters)
+        {
+            if (limiter.IsIdle(now))
+            {
+                _limiters.TryRemove(key, out _);
+            }
+        }
+    }
+}

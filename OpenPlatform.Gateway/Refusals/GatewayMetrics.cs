@@ -1,0 +1,26 @@
+using System.Diagnostics.Metrics;
+
+namespace OpenPlatform.Gateway.Refusals;
+
+/// <summary>The gateway's own instruments. Labels are closed sets: never an application, a path or a key.</summary>
+internal sealed class GatewayMetrics
+{
+    public const string MeterName = "OpenPlatform.Gateway";
+
+    private readonly Counter<long> _refusals;
+    private readonly Counter<long> _retries;
+
+    public GatewayMetrics(IMeterFactory factory)
+    {
+        var meter = factory.Create(MeterName);
+        _refusals = meter.CreateCounter<long>("openplatform.gateway.refusals", "{refusal}",
+            "Requests the gateway answered itself, by openplatform.refusal.");
+        _retries = meter.CreateCounter<long>("openplatform.gateway.retries", "{try}",
+            "Further tries on another instance after a failed one.");
+    }
+
+    public void Refused(Refusal refusal) =>
+        _refusals.Add(1, new KeyValuePair<string, object?>("openplatform.refusal", RefusalTable.Shapes[refusal].Slug));
+
+    public void Retried() => _retries.Add(1);
+}

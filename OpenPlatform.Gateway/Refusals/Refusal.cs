@@ -1,0 +1,68 @@
+namespace OpenPlatform.Gateway.Refusals;
+
+/// <summary>
+/// Every reason for which the gateway answers instead of the backend. A member is one row of <see cref="RefusalTable"/>, one
+/// value of the metric <c>openplatform.gateway.refusals</c> and one row of docs/errors.md.
+/// </summary>
+internal enum Refusal
+{
+    /// <summary>Not refused.</summary>
+    None,
+
+    /// <summary>No snapshot was ever applied.</summary>
+    NotReady,
+
+    /// <summary>The path can be read in two ways (a percent sign or backslash is left after decoding).</summary>
+    AmbiguousPath,
+
+    /// <summary>No API version is published under the path, or it has no such operation.</summary>
+    UnknownPath,
+
+    /// <summary>The path exists, but not with this method; <c>Allow</c> lists those it has.</summary>
+    MethodNotAllowed,
+
+    /// <summary>No API key was presented.</summary>
+    MissingKey,
+
+    /// <summary>Two different keys were presented.</summary>
+    ConflictingKeys,
+
+    /// <summary>The key is not known (any more).</summary>
+    UnknownKey,
+
+    /// <summary>The key has expired.</summary>
+    ExpiredKey,
+
+    /// <summary>The application is suspended.</summary>
+    ApplicationSuspended,
+
+    /// <summary>The application has no active subscription to this API version.</summary>
+    NotSubscribed,
+
+    /// <summary>The plan's rate limit is used up; <c>Retry-After</c> says for how long.</summary>
+    RateLimited,
+
+    /// <summary>The request body broke off or was malformed.</summary>
+    BadRequestBody,
+
+    /// <summary>The request body is larger than the gateway accepts.</summary>
+    RequestBodyTooLarge,
+
+    /// <summary>The client sent its body too slowly.</summary>
+    RequestBodyTimeout,
+
+    /// <summary>No instance of the backend is there to be asked.</summary>
+    NoInstance,
+
+    /// <summary>No connection to the backend could be made.</summary>
+    BackendUnreachable,
+
+    /// <summary>The backend broke off, or answered what is not HTTP.</summary>
+    BackendFailed,
+
+    /// <summary>The backend did not answer in time.</summary>
+    BackendTimeout,
+
+    /// <summary>A fault of the gateway itself.</summary>
+    InternalError,
+}

@@ -1,0 +1,40 @@
+using System.Collections.Frozen;
+
+namespace OpenPlatform.Gateway.Refusals;
+
+/// <summary>What a refusal looks like to the caller.</summary>
+/// <param name="Slug">Last part of its type URI and value of the metric's label.</param>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Title">The same for every occurrence (RFC 9457).</param>
+/// <param name="Detail">What the caller can do.</param>
+internal sealed record RefusalShape(string Slug, int Status, string Title, string Detail)
+{
+    public string Type => "urn:openplatform:refusal:" + Slug;
+}
+
+/// <summary>The one table of refusals; docs/errors.md is compared with it by a test.</summary>
+internal static class RefusalTable
+{
+    public static FrozenDictionary<Refusal, RefusalShape> Shapes { get; } = new Dictionary<Refusal, RefusalShape>
+    {
+        [Refusal.NotReady] = new("not-ready", 503, "The gateway is not ready", "It has no configuration yet. Try again shortly."),
+        [Refusal.AmbiguousPath] = new("ambiguous-path", 400, "The path is ambiguous", "Send it without encoded slashes, backslashes and percent signs."),
+        [Refusal.UnknownPath] = new("unknown-path", 404, "Nothing is published here", "Check the base path, the version and the path of the operation."),
+        [Refusal.MethodNotAllowed] = new("method-not-allowed", 405, "The method is not offered here", "Use one of the methods in Allow."),
+        [Refusal.MissingKey] = new("missing-key", 401, "An API key is required", "Send it in X-Api-Key or in Authorization as a Bearer token."),
+        [Refusal.ConflictingKeys] = new("conflicting-keys", 401, "More than one API key was sent", "Send exactly one key, in X-Api-Key or in Authorization."),
+        [Refusal.UnknownKey] = new("unknown-key", 401, "The API key is not valid", "Check the key; it may have been revoked."),
+        [Refusal.ExpiredKey] = new("expired-key", 401, "The API key has expired", "Use a newer key of the application."),
+        [Refusal.ApplicationSuspended] = new("application-suspended", 403, "The application is suspended", "Ask the operator of this platform."),
+        [Refusal.NotSubscribed] = new("not-subscribed", 403, "The application is not subscribed to this API version", "Subscribe to it, or wait for the subscription to become active."),
+        [Refusal.RateLimited] = new("rate-limited", 429, "The rate limit is used up", "Wait as many seconds as Retry-After says."),
+        [Refusal.BadRequestBody] = new("bad-request-body", 400, "The request body could not be read", "Send the whole body as its headers announce it."),
+        [Refusal.RequestBodyTooLarge] = new("request-body-too-large", 413, "The request body is too large", "Send less, or in parts."),
+        [Refusal.RequestBodyTimeout] = new("request-body-timeout", 408, "The request body came too slowly", "Send it faster, or in parts."),
+        [Refusal.NoInstance] = new("no-instance", 503, "The API is not available", "No instance of it is running at the moment. Try again as Retry-After says."),
+        [Refusal.BackendUnreachable] = new("backend-unreachable", 502, "The API cannot be reached", "Try again shortly."),
+        [Refusal.BackendFailed] = new("backend-failed", 502, "The API broke off", "The request may have had an effect. Try again if it is safe to."),
+        [Refusal.BackendTimeout] = new("backend-timeout", 504, "The API did not answer in time", "The request may have had an effect. Try again if it is safe to."),
+        [Refusal.InternalError] = new("internal-error", 500, "The gateway failed", "Report the request id to the operator of this platform."),
+    }.ToFrozenDictionary();
+}

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Routing;
+
+namespace OpenPlatform.Gateway.Snapshots;
+
+/// <summary>One API version as the request path sees it.</summary>
+/// <param name="Index">Position in its snapshot; half of the subscription key.</param>
+/// <param name="Backend">Lives longer than a snapshot: its instances and their state are shared by all snapshots.</param>
+internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string Version, string BasePath, BackendState Backend);
+
+/// <summary>One operation of an API version.</summary>
+/// <param name="RouteText">For traces: <c>/orders/v1/orders/{id}</c>.</param>
+internal sealed record OperationEntry(ApiEntry Api, string OperationId, string Method, string RouteText);
+
+/// <summary>One application.</summary>
+/// <param name="Index">Position in its snapshot; the other half of the subscription key.</param>
+internal sealed record ApplicationEntry(int Index, Guid ApplicationId, bool Suspended);
+
+/// <summary>One key.</summary>
+/// <param name="ExpiresAtTicks">UTC ticks of the first instant at which it no longer counts; <see cref="long.MaxValue"/>: never.</param>
+internal sealed record CredentialEntry(ApplicationEntry Application, long ExpiresAtTicks);
+
+/// <summary>One plan.</summary>
+/// <param name="Policy">The value of <c>RateLimit-Policy</c>; null when the plan has no limit.</param>
+internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, string? Policy);
+
+/// <summary>An application's right to a version.</summary>
+internal sealed record SubscriptionEntry(Guid SubscriptionId, ApplicationEntry Application, ApiEntry Api, PlanEntry Plan)
+{
+    /// <summary>The limiters of the application under the plan; looked up at the first request, because most never come.</summary>
+    public RateLimiter[]? Limiters { get; set; }
+}
+
+/// <summary>A snapshot compiled for look-ups: immutable, built off the request path, swapped whole.</summary>
+internal sealed class GatewaySnapshot
+{
+    public static GatewaySnapshot None { get; } = new()
+    {
+        Revision = -1,
+        Routes = RouteTable.Empty,
+        Credentials = FrozenDictionary<KeyDigest, CredentialEntry>.Empty,
+        Subscriptions = FrozenDictionary<long, SubscriptionEntry>.Empty,
+        Backends = [],
+    };
+
+    public required long Revision { get; init; }
+
+    public required RouteTable Routes { get; init; }
+
+    public required FrozenDictionary<KeyDigest, CredentialEntry> Credentials { get; init; }
+
+    public required FrozenDictionary<long, SubscriptionEntry> Subscriptions { get; init; }
+
+    public required IReadOnlyList<BackendState> Backends { get; init; }
+
+    /// <summary>The subscription of an application to a version, or null. Both entries must be of this snapshot.</summary>
+    public SubscriptionEntry? FindSubscription(ApplicationEntry application, ApiEntry api) =>
+        Subscriptions.GetValueOrDefault(SubscriptionKey(application.Index, api.Index));
+
+    public static long SubscriptionKey(int application, int api) => ((long)application << 32) | (uint)api;
+}

@@ -1,0 +1,50 @@
+using System.Collections.Frozen;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Routing;
+
+namespace OpenPlatform.Gateway.Snapshots;
+
+/// <summary>Turns a valid <see cref="Snapshot"/> into look-up structures.</summary>
+internal static class SnapshotCompiler
+{
+    /// <param name="snapshot">Must have passed <see cref="SnapshotValidator"/>.</param>
+    /// <param name="instances">Keeps the state of backends across snapshots.</param>
+    public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances)
+    {
+        var backends = snapshot.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
+
+        var apis = new Dictionary<Guid, ApiEntry>(snapshot.Apis.Count);
+        var routes = new RouteTable.Builder();
+        foreach (var api in snapshot.Apis)
+        {
+            var entry = new ApiEntry(apis.Count, api.VersionId, api.Name, api.Version, api.BasePath, backends[api.BackendId]);
+            apis.Add(api.VersionId, entry);
+            routes.Add(entry, api.Operations);
+        }
+
+        var applications = new Dictionary<Guid, ApplicationEntry>(snapshot.Applications.Count);
+        foreach (var application in snapshot.Applications)
+        {
+            applications.Add(application.ApplicationId, new(applications.Count, application.ApplicationId, application.Suspended));
+        }
+
+        var plans = snapshot.Plans.ToDictionary(
+            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits)));
+
+        return new()
+        {
+            Revision = snapshot.Revision,
+            Routes = routes.Build(),
+            Credentials = snapshot.Credentials.ToFrozenDictionary(
+                static c => KeyDigest.Read(c.Hash.Span),
+                c => new CredentialEntry(applications[c.ApplicationId], c.ExpiresAt?.UtcTicks ?? long.MaxValue)),
+            Subscriptions = snapshot.Subscriptions
+                .Select(s => new SubscriptionEntry(s.SubscriptionId, applications[s.ApplicationId], apis[s.VersionId], plans[s.PlanId]))
+                .ToFrozenDictionary(static s => GatewaySnapshot.SubscriptionKey(s.Application.Index, s.Api.Index)),
+            Backends = [.. backends.Values],
+        };
+    }
+}
