@@ -8,15 +8,19 @@ using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Snapshots;
 using OpenPlatform.Gateway.State;
+using OpenPlatform.Gateway.Usage;
 
 var builder = WebApplication.CreateBuilder(args);
 
+builder.AddServiceDefaults();
+builder.AddOptionalRedis();
 builder.Services.AddSingleton<StateDirectory>();
 builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
 builder.AddSnapshots();
 builder.Services.AddSingleton<ApiKeyAuthenticator>();
 builder.Services.AddRateLimits();
 builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>();
+builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
 builder.AddForwarding();
 
 var app = builder.Build();
@@ -31,10 +35,10 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     pipeline.UseMiddleware<AuthenticationMiddleware>();    // API key -> application                   -> 401
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
     pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
+    pipeline.UseMiddleware<UsageMiddleware>();             // counts what the backend answers
     pipeline.UseMiddleware<ForwardingMiddleware>();        // instance pick, forward, try another      -> 502, 503, 504
 });
 
 app.UseRouting();
-app.MapHealthChecks("/health");
-app.MapHealthChecks("/alive", new() { Predicate = static _ => false });
+app.MapDefaultEndpoints();                                 // /health, /alive
 app.Run();

@@ -2,6 +2,7 @@ using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.Usage;
 
 namespace OpenPlatform.Gateway.Context;
 
@@ -37,6 +38,9 @@ internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
 
     /// <summary>Set by the forward step: the instance of the last try.</summary>
     public Instance? Instance { get; set; }
+
+    /// <summary>Set by the usage step: bills the answer.</summary>
+    public MeteredBody? Meter { get; set; }
 
     /// <summary>True from the moment a backend's answer is being passed to the client.</summary>
     public bool AnsweredByBackend { get; set; }

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Context;
@@ -75,6 +76,10 @@ internal sealed class GatewayTransformer : HttpTransformer
 
         var request = GatewayRequest.Of(httpContext);
         request.AnsweredByBackend = true;
+        if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols)
+        {
+            request.Meter?.Count(); // what follows is not a response body
+        }
 
         var headers = httpContext.Response.Headers;
         headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
@@ -88,7 +93,8 @@ internal sealed class GatewayTransformer : HttpTransformer
         return true;
     }
 
-    /// <summary>RFC 9110, 7.6.1: what <c>Connection</c> names is for us alone.</summary>
+    /// <summary>RFC 9110, 7.6.1: what <c>Connection</c> names is for us alone. (Kestrel shows a list that holds <c>close</c> or
+    /// <c>keep-alive</c> as that word alone: names beside those two need a guard below Kestrel.)</summary>
     private static void RemoveNominated(Microsoft.Extensions.Primitives.StringValues connection, HttpRequestMessage proxyRequest)
     {
         foreach (var value in connection)

@@ -1,4 +1,4 @@
-using OpenPlatform.ServiceDefaults.Redis;
+using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Limits;
 
@@ -7,7 +7,7 @@ internal static class LimitServices
     public static void AddRateLimits(this IServiceCollection services)
     {
         services.AddSingleton<MonotonicClock>();
-        services.AddSingleton(static provider => new TokenLender(provider.GetService<IRedis>(), provider.GetRequiredService<MonotonicClock>()));
+        services.AddSingleton(static provider => new TokenLender(provider.GetRequiredService<OptionalRedis>().Client, provider.GetRequiredService<MonotonicClock>()));
         services.AddSingleton<LimiterTable>();
     }
 }

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts;
-using OpenPlatform.ServiceDefaults.Redis;
+using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
@@ -9,7 +9,7 @@ namespace OpenPlatform.Gateway.Snapshots;
 /// poke of Redis and, as the net under it, at every poll.
 /// </summary>
 internal sealed class SnapshotRefresher(
-    ActiveSnapshot active, CatalogClient catalog, IServiceProvider services, IOptions<SnapshotOptions> options, TimeProvider time, ILogger<SnapshotRefresher> logger)
+    ActiveSnapshot active, CatalogClient catalog, OptionalRedis redis, IOptions<SnapshotOptions> options, TimeProvider time, ILogger<SnapshotRefresher> logger)
     : BackgroundService
 {
     private readonly SemaphoreSlim _poke = new(0, 1);
@@ -28,7 +28,7 @@ internal sealed class SnapshotRefresher(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var subscription = services.GetService<IRedis>()?.Subscribe(InternalApi.RevisionChannel, _ => Poke());
+        using var subscription = redis.Client?.Subscribe(InternalApi.RevisionChannel, _ => Poke());
         var away = false;
         while (!stoppingToken.IsCancellationRequested)
         {

@@ -13,8 +13,7 @@ internal static class SnapshotServices
         services.AddSingleton<ActiveSnapshot>();
         services.AddHttpClient(nameof(CatalogClient), client =>
         {
-            // Resolved by service discovery, at each connection.
-            client.BaseAddress = new("http://catalog");
+            client.BaseAddress = new(builder.Configuration["services:catalog:http:0"] ?? "http://catalog");
             client.MaxResponseContentBufferSize = 256 << 20;
             client.DefaultRequestHeaders.Authorization =
                 new AuthenticationHeaderValue("Bearer", builder.Configuration["OpenPlatform:ServiceToken"] ?? string.Empty);

@@ -1,0 +1,27 @@
+using OpenPlatform.ServiceDefaults.Redis;
+
+namespace OpenPlatform.Gateway.State;
+
+/// <summary>Redis, when <c>ConnectionStrings:redis</c> names one. A gateway without it limits by itself and reads no leases.</summary>
+internal sealed record OptionalRedis(IRedis? Client)
+{
+    public const string ConnectionName = "redis";
+
+    public static bool IsConfigured(IConfiguration configuration) => !string.IsNullOrWhiteSpace(configuration.GetConnectionString(ConnectionName));
+}
+
+internal static class OptionalRedisServices
+{
+    public static void AddOptionalRedis(this IHostApplicationBuilder builder)
+    {
+        if (OptionalRedis.IsConfigured(builder.Configuration))
+        {
+            builder.AddRedisClient(OptionalRedis.ConnectionName);
+            builder.Services.AddSingleton(static services => new OptionalRedis(services.GetRequiredService<IRedis>()));
+        }
+        else
+        {
+            builder.Services.AddSingleton(new OptionalRedis(null));
+        }
+    }
+}
