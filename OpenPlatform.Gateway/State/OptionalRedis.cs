@@ -2,7 +2,7 @@ using OpenPlatform.ServiceDefaults.Redis;
 
 namespace OpenPlatform.Gateway.State;
 
-/// <summary>Redis, when <c>ConnectionStrings:redis</c> names one. A gateway without it limits by itself and reads no leases.</summary>
+/// <summary>Redis, when <c>ConnectionStrings:redis</c> names one. A gateway without it limits by itself, reads no leases and holds none.</summary>
 internal sealed record OptionalRedis(IRedis? Client)
 {
     public const string ConnectionName = "redis";
@@ -17,6 +17,8 @@ internal static class OptionalRedisServices
         if (OptionalRedis.IsConfigured(builder.Configuration))
         {
             builder.AddRedisClient(OptionalRedis.ConnectionName);
+            builder.AddLeaseRegistry();
+            builder.AddInstanceLease();
             builder.Services.AddSingleton(static services => new OptionalRedis(services.GetRequiredService<IRedis>()));
         }
         else

@@ -17,6 +17,9 @@ internal static partial class UsageLog   // event ids 1300-1399
     [LoggerMessage(1305, LogLevel.Error, "A damaged usage segment was set aside as {Path}: {Damage}")]
     public static partial void SegmentSetAside(this ILogger logger, string path, string damage);
 
+    [LoggerMessage(1307, LogLevel.Error, "The catalog refused batch {Sequence} of {Gateway} with {Status}; its {Units} units were set aside in the spool folder")]
+    public static partial void BatchRefused(this ILogger logger, string gateway, long sequence, long units, int status);
+
     [LoggerMessage(1306, LogLevel.Warning, "Stopping with usage in the spool, the next gateway will ship it: {Reason}")]
     public static partial void UsageLeftBehind(this ILogger logger, string reason);
 }

@@ -22,7 +22,8 @@ namespace OpenPlatform.Gateway.Usage;
 /// </remarks>
 internal sealed unsafe class UsageSegment : IDisposable
 {
-    public const int Size = 1 << 20;
+    /// <summary>At most 8,900 cells, below the 10,000 items that the catalog takes in one batch.</summary>
+    public const int Size = 768 << 10;
     public const int HeaderSize = 256;
     public const int MaxGatewayBytes = 128;
     public const int RecordHeaderSize = 16;

@@ -1,3 +1,4 @@
+using System.Net;
 using OpenPlatform.Contracts.Usage;
 using OpenPlatform.Gateway.Snapshots;
 
@@ -14,23 +15,28 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
     private static readonly TimeSpan FarewellTimeout = TimeSpan.FromSeconds(5);
     private const int OrphanScanEvery = 5;
 
-    private readonly SemaphoreSlim _shipping = new(1, 1);
+    private readonly Lock _stop = new();
+    private Task? _farewell;
     private bool _away;
 
-    public override void Dispose()
+    // Requests have ended when this is called: Kestrel starts last and stops first.
+    public override Task StopAsync(CancellationToken cancellationToken)
     {
-        base.Dispose();
-        _shipping.Dispose();
+        lock (_stop)
+        {
+            // A host may be stopped by two at once; the usage is sent once.
+            return _farewell ??= SayFarewellAsync(cancellationToken);
+        }
     }
 
-    // Requests have ended when this is called: Kestrel starts last and stops first.
-    public override async Task StopAsync(CancellationToken cancellationToken)
+    private async Task SayFarewellAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         using var timeout = new CancellationTokenSource(FarewellTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
+            await (ExecuteTask ?? Task.CompletedTask).WaitAsync(linked.Token);
             await ShipOwnAsync(linked.Token);
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
@@ -73,23 +79,16 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
 
     private async Task ShipOwnAsync(CancellationToken cancellationToken)
     {
-        // The farewell may meet a round that the host no longer waited for.
-        await _shipping.WaitAsync(cancellationToken);
-        try
+        while (spool.TryPeekSealed(out var segment))
         {
-            while (spool.TryPeekSealed(out var segment))
+            if (UsageSegmentReader.Read(segment.Read()) is { } batch && !await TryPostAsync(batch, cancellationToken))
             {
-                if (UsageSegmentReader.Read(segment.Read()) is { } batch)
-                {
-                    await PostAsync(batch, cancellationToken);
-                }
-
+                spool.SetAside(segment);
+            }
+            else
+            {
                 spool.Delivered(segment);
             }
-        }
-        finally
-        {
-            _shipping.Release();
         }
     }
 
@@ -116,7 +115,12 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
                 {
                     if (UsageSegmentReader.Read(bytes) is { } batch)
                     {
-                        await PostAsync(batch, cancellationToken);
+                        if (!await TryPostAsync(batch, cancellationToken))
+                        {
+                            File.Move(path, path + UsageSpool.RefusedExtension, overwrite: true);
+                            continue;
+                        }
+
                         logger.OrphanShipped(batch.Gateway, batch.Items.Sum(static i => i.Units));
                     }
                 }
@@ -132,10 +136,21 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
         }
     }
 
-    private async Task PostAsync(UsageBatch batch, CancellationToken cancellationToken)
+    /// <summary>False when the catalog understood the batch and does not want it: then it never will.</summary>
+    /// <exception cref="HttpRequestException">Try again.</exception>
+    private async Task<bool> TryPostAsync(UsageBatch batch, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(PostTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        await catalog.PostUsageAsync(batch, linked.Token);
+        try
+        {
+            await catalog.PostUsageAsync(batch, linked.Token);
+            return true;
+        }
+        catch (HttpRequestException e) when (e.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
+        {
+            logger.BatchRefused(batch.Gateway, batch.Sequence, batch.Items.Sum(static i => i.Units), (int)e.StatusCode);
+            return false;
+        }
     }
 }

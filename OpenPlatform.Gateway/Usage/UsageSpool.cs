@@ -13,6 +13,7 @@ internal sealed class UsageSpool : IDisposable
 {
     public const string FolderName = "usage";
     public const string Extension = ".spool";
+    public const string RefusedExtension = ".refused";
 
     private readonly Guid _epoch = Guid.NewGuid();
     private readonly string _gateway;
@@ -86,6 +87,27 @@ internal sealed class UsageSpool : IDisposable
     /// <summary>The catalog has it: forget it.</summary>
     public void Delivered(UsageSegment segment)
     {
+        Release(segment);
+        if (segment.Path is not null)
+        {
+            File.Delete(segment.Path);
+        }
+    }
+
+    /// <summary>The catalog will never take it: keep it for people.</summary>
+    public void SetAside(UsageSegment segment)
+    {
+        var bytes = segment.Read();
+        Release(segment);
+        if (segment.Path is not null)
+        {
+            File.WriteAllBytes(segment.Path + RefusedExtension, bytes);
+            File.Delete(segment.Path);
+        }
+    }
+
+    private void Release(UsageSegment segment)
+    {
         lock (_rotation)
         {
             if (!ReferenceEquals(_sealed.Dequeue(), segment))
@@ -95,10 +117,6 @@ internal sealed class UsageSpool : IDisposable
         }
 
         segment.Dispose();
-        if (segment.Path is not null)
-        {
-            File.Delete(segment.Path);
-        }
     }
 
     public bool IsOwn(string path) => Path.GetFileName(path).StartsWith(_epoch.ToString("N"), StringComparison.Ordinal);
