@@ -29,6 +29,8 @@ public class ParameterResource : Resource, IExpressionValue, IResourceWithoutLif
     public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) =>
         Missing is { } missing ? await missing.Task.WaitAsync(cancellationToken) : _value.Value;
 
+    public ValueTask<string?> GetValueAsync(ValueProviderContext context, CancellationToken cancellationToken = default) => GetValueAsync(cancellationToken);
+
     /// <summary>Set when the application starts without the value.</summary>
     internal TaskCompletionSource<string>? Missing { get; set; }
 

@@ -36,10 +36,15 @@ public static class DistributedApplicationTestingBuilder
     public static Task<IDistributedApplicationTestingBuilder> CreateAsync(Type entryPoint, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configureBuilder,
         CancellationToken cancellationToken = default) => RunAsync(entryPoint, args, configureBuilder, cancellationToken);
 
-    private static async Task<IDistributedApplicationTestingBuilder> RunAsync(Type entryPoint, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configureBuilder,
+    private static Task<IDistributedApplicationTestingBuilder> RunAsync(Type entryPoint, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configureBuilder,
+        CancellationToken cancellationToken) => RunAsync(
+            entryPoint.Assembly.EntryPoint ?? throw new InvalidOperationException($"The assembly of {entryPoint.Name}, {entryPoint.Assembly.GetName().Name}, has no entry point: name a type of an AppHost."),
+            args, configureBuilder, cancellationToken);
+
+    internal static async Task<IDistributedApplicationTestingBuilder> RunAsync(MethodInfo main, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configureBuilder,
         CancellationToken cancellationToken)
     {
-        var run = new EntryPointRun(entryPoint, args, configureBuilder);
+        var run = new EntryPointRun(main, args, configureBuilder);
         try
         {
             return new TestingBuilder(await run.StartAsync(cancellationToken), run);
@@ -137,7 +142,8 @@ internal class TestDefaults(Assembly appHost, string[] args, Action<DistributedA
 }
 
 /// <summary>An AppHost's entry point on a thread of its own: it stands still in Build until the test builds, and in Run until the application has ended.</summary>
-internal sealed class EntryPointRun(Type entryPoint, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configure) : TestDefaults(entryPoint.Assembly, args, configure), IDisposable
+internal sealed class EntryPointRun(MethodInfo main, string[] args, Action<DistributedApplicationOptions, HostApplicationBuilderSettings> configure)
+    : TestDefaults(main.Module.Assembly, args, configure), IDisposable
 {
     private readonly TaskCompletionSource<DistributedApplicationBuilder> _builder = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _build = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -146,10 +152,8 @@ internal sealed class EntryPointRun(Type entryPoint, string[] args, Action<Distr
 
     internal Task<DistributedApplicationBuilder> StartAsync(CancellationToken cancellationToken)
     {
-        var main = entryPoint.Assembly.EntryPoint
-            ?? throw new InvalidOperationException($"The assembly of {entryPoint.Name}, {entryPoint.Assembly.GetName().Name}, has no entry point: name a type of an AppHost.");
         // A thread of its own does not carry the test's flow of control, nor the test the entry point's.
-        new Thread(() => RunEntryPoint(main)) { IsBackground = true, Name = $"AppHost {entryPoint.Assembly.GetName().Name}" }.UnsafeStart();
+        new Thread(RunEntryPoint) { IsBackground = true, Name = $"AppHost {main.Module.Assembly.GetName().Name}" }.UnsafeStart();
         return _builder.Task.WaitAsync(cancellationToken);
     }
 
@@ -177,14 +181,14 @@ internal sealed class EntryPointRun(Type entryPoint, string[] args, Action<Distr
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever the entry point throws, the test shall see.")]
-    private void RunEntryPoint(MethodInfo main)
+    private void RunEntryPoint()
     {
         Current = this;
         try
         {
             var result = main.Invoke(null, BindingFlags.DoNotWrapExceptions, binder: null, main.GetParameters().Length == 0 ? null : [Args], culture: null);
             (result as Task)?.GetAwaiter().GetResult();
-            Fail(new InvalidOperationException($"The entry point of {entryPoint.Assembly.GetName().Name} ended without building a distributed application."));
+            Fail(new InvalidOperationException($"The entry point of {main.Module.Assembly.GetName().Name} ended without building a distributed application."));
         }
         catch (Exception error)
         {
