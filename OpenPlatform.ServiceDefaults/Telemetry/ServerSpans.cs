@@ -81,7 +81,7 @@ internal static class ServerSpans
         var endpoint = context.Features.Get<IExceptionHandlerFeature>()?.Endpoint
             ?? context.Features.Get<IStatusCodeReExecuteFeature>()?.Endpoint
             ?? context.GetEndpoint();
-        return (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } pattern ? (pattern.StartsWith('/') ? pattern : "/" + pattern) : null;
+        return (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } pattern ? "/" + pattern.Trim('/') : null;
     }
 
     /// <summary>The closed set of RFC 9110 and RFC 5789; anything else, which a client may invent, is <c>_OTHER</c> (as the conventions say).</summary>

@@ -21,6 +21,12 @@ internal static class TelemetryServices
 
     public static void AddTelemetry(this IHostApplicationBuilder builder)
     {
+        // ASP.NET Core logs every request with its whole URL at Information: noise beside the spans, and query strings hold secrets.
+        if (builder.Configuration["Logging:LogLevel:Microsoft.AspNetCore"] is null)
+        {
+            builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        }
+
         if (string.IsNullOrWhiteSpace(builder.Configuration[EndpointKey]) || builder.Services.Any(s => s.ServiceType == typeof(TelemetryExport)))
         {
             return;

@@ -78,7 +78,7 @@ public abstract class ServerProcess : IAsyncDisposable
         try
         {
             using var client = new TcpClient();
-            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(5));
             await client.ConnectAsync(IPAddress.Loopback, Port, timeout.Token);
             await client.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(commands), timeout.Token);
             var buffer = new byte[256];

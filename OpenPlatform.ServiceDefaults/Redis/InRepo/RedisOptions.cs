@@ -98,6 +98,7 @@ public sealed class RedisOptions
             TlsHost = tlsHost,
             ConnectTimeout = TimeSpan.FromMilliseconds(connectTimeout),
             Deadline = TimeSpan.FromMilliseconds(deadline),
+            StallTimeout = TimeSpan.FromMilliseconds(deadline),
         };
     }
 

@@ -33,7 +33,7 @@ public abstract class LeaseRegistryTests<TServer>(TServer server) : IClassFixtur
     public async ValueTask InitializeAsync()
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Configuration["ConnectionStrings:redis"] = server.ConnectionString;
+        builder.Configuration["ConnectionStrings:redis"] = server.ConnectionString + ",asyncTimeout=10000";
         builder.Configuration[$"OpenPlatform:Leases:Keys:{_service}"] = Key;
         builder.AddRedisClient("redis");
         builder.AddLeaseRegistry();

@@ -154,7 +154,7 @@ public abstract class RedisClientTests<TServer>(TServer server) : IClassFixture<
     }
 
     protected static RedisClient Connect(string connectionString) =>
-        new(RedisOptions.Parse(connectionString), TimeProvider.System, NullLogger<RedisClient>.Instance);
+        new(RedisOptions.Parse(connectionString + ",asyncTimeout=10000"), TimeProvider.System, NullLogger<RedisClient>.Instance);
 
     public async ValueTask DisposeAsync()
     {
