@@ -30,7 +30,8 @@ internal static class FetchEngine
         }
         catch (Exception e) when (e is DistributedApplicationException or OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync(e.Message);
+            // The form in which MSBuild recognizes a warning, on one line.
+            await Console.Error.WriteLineAsync($"OpenPlatform.Hosting : warning OPENPLATFORM001: {e.Message.ReplaceLineEndings(" | ")} The build goes on; the AppHost tries again when it starts.");
             return 1;
         }
     }

@@ -12,7 +12,9 @@ namespace OpenPlatform.Hosting;
 /// Pinned npm packages, unpacked once per user under <c>&lt;cache&gt;/npm/&lt;package&gt;/&lt;version&gt;</c>. The registry is the
 /// one the user's npm client is set up for; what came from it counts only when its hash is the pinned one.
 /// </summary>
-internal sealed class NpmCache(string cacheFolder)
+/// <param name="cacheFolder">Absolute path.</param>
+/// <param name="npmSettings">Environment variables for npm beside the inherited ones.</param>
+internal sealed class NpmCache(string cacheFolder, IReadOnlyDictionary<string, string>? npmSettings = null)
 {
     /// <summary>Written last. A folder without it is a broken attempt and is started over.</summary>
     private const string CompleteMarker = ".complete";
@@ -80,12 +82,12 @@ internal sealed class NpmCache(string cacheFolder)
     private string FolderOf(NpmPackage package) =>
         Path.Combine(cacheFolder, "npm", package.Name.TrimStart('@').Replace('/', '_'), package.Version);
 
-    private static async Task DownloadAsync(NpmPackage package, string tarball, Action<string> report, CancellationToken cancellationToken)
+    private async Task DownloadAsync(NpmPackage package, string tarball, Action<string> report, CancellationToken cancellationToken)
     {
         var npm = Tool.Find("npm") ?? throw new DistributedApplicationException(
             $"{package} is needed, and the npm client that downloads it is not on the PATH. Install Node.js with npm (https://nodejs.org, or your system's package 'npm') and start again.");
         report($"Looking up {package}");
-        var view = await Tool.RunAsync(npm, ["view", package.ToString(), "dist", "--json"], s_npmLimit, cancellationToken);
+        var view = await Tool.RunAsync(npm, ["view", package.ToString(), "dist", "--json"], s_npmLimit, cancellationToken, environment: npmSettings);
         if (view.ExitCode != 0)
         {
             throw new DistributedApplicationException(
@@ -102,7 +104,7 @@ internal sealed class NpmCache(string cacheFolder)
             // A registry that wants credentials or a private certificate authority: npm knows how, at the price of no percentage.
             report($"Downloading {package} with npm pack");
             var folder = Directory.CreateDirectory(tarball + ".pack");
-            var pack = await Tool.RunAsync(npm, ["pack", package.ToString(), "--pack-destination", folder.FullName], s_packLimit, cancellationToken);
+            var pack = await Tool.RunAsync(npm, ["pack", package.ToString(), "--pack-destination", folder.FullName], s_packLimit, cancellationToken, environment: npmSettings);
             if (pack.ExitCode != 0)
             {
                 folder.Delete(recursive: true);

@@ -10,7 +10,7 @@ internal static class Tool
     internal sealed record Result(int ExitCode, string Output, string Error)
     {
         /// <summary>The last lines of what it wrote, for an error message.</summary>
-        public string Tail => string.Join('\n', (Error + '\n' + Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(8));
+        public string Tail => string.Join('\n', (Output + '\n' + Error).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(8));
     }
 
     /// <summary>Absolute path of a program on the PATH, or null.</summary>

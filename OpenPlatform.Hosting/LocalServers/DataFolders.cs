@@ -8,7 +8,7 @@ namespace OpenPlatform.Hosting;
 /// One folder per resource. Kept: <c>&lt;data&gt;/&lt;application&gt;/&lt;resource&gt;</c>, held by one AppHost at a time. Temporary:
 /// inside the session folder, which DCP deletes also after a kill -9 of this process.
 /// </summary>
-internal sealed partial class DataFolders(HostingOptions options, Func<string> sessionFolder) : IDisposable
+internal sealed partial class DataFolders(HostingOptions options, string dataFolder, Func<string> sessionFolder) : IDisposable
 {
     /// <summary>Others may pass through but not look: Postgres as an unprivileged user reaches its folder below.</summary>
     private const UnixFileMode PassThrough = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
@@ -23,10 +23,10 @@ internal sealed partial class DataFolders(HostingOptions options, Func<string> s
     /// <exception cref="DistributedApplicationException">Another AppHost uses it, or it cannot be written.</exception>
     internal string For(IResource resource, bool keep)
     {
-        var temporary = !keep || options.TemporaryData || UserFolders.DataIsTemporary;
+        var temporary = !keep || options.TemporaryData;
         var root = temporary
             ? Path.Combine(sessionFolder(), "data")
-            : Path.Combine(UserFolders.Data, $"{UnsafeForNames().Replace(options.ApplicationName, "-")}-{options.ApplicationId}");
+            : Path.Combine(dataFolder, $"{UnsafeForNames().Replace(options.ApplicationName, "-")}-{options.ApplicationId}");
         var folder = Path.Combine(root, resource.Name);
         lock (_gate)
         {

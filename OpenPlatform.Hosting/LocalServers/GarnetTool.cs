@@ -55,9 +55,9 @@ internal static class GarnetTool
     private static string? Find(string packages)
     {
         var package = Path.Combine(packages, Id, Version);
-        // NuGet writes the metadata file last.
+        // NuGet writes the metadata file last. The package holds a second, trimmed copy of the server deeper down.
         return File.Exists(Path.Combine(package, ".nupkg.metadata"))
-            ? Directory.EnumerateFiles(Path.Combine(package, "tools"), "GarnetServer.dll", SearchOption.AllDirectories).FirstOrDefault()
+            ? Directory.EnumerateFiles(Path.Combine(package, "tools"), "GarnetServer.dll", SearchOption.AllDirectories).MinBy(path => path.Length)
             : null;
     }
 

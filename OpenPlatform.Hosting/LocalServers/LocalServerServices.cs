@@ -5,5 +5,5 @@ namespace OpenPlatform.Hosting;
 internal static class LocalServerServices
 {
     internal static IServiceCollection AddLocalServers(this IServiceCollection services) => services
-        .AddSingleton(provider => new DataFolders(provider.GetRequiredService<HostingOptions>(), () => provider.GetRequiredService<SessionFolder>().Path));
+        .AddSingleton(provider => new DataFolders(provider.GetRequiredService<HostingOptions>(), UserFolders.Data, () => provider.GetRequiredService<SessionFolder>().Path));
 }
