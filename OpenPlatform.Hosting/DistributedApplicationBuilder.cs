@@ -130,7 +130,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
             .AddFilter("System.Net.Http.HttpClient", LogLevel.None));
         if (ExecutionContext.IsRunMode)
         {
-            Services.AddModel(Options).AddEngine().AddLocalServers().AddOrchestration();
+            Services.AddModel(Options).AddEngine().AddLocalServers().AddOrchestration().AddOtlpSettings();
             if (Options.DashboardEnabled)
             {
                 Services.AddDashboard();
