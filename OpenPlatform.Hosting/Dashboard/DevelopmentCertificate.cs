@@ -19,7 +19,7 @@ internal static class DevelopmentCertificate
         using var store = new X509Store(StoreName.My, StoreLocation.CurrentUser);
         store.Open(OpenFlags.ReadOnly);
         var certificate = store.Certificates
-            .Where(c => c.HasPrivateKey && c.NotBefore <= now && now <= c.NotAfter && Version(c) is not null)
+            .Where(c => c.HasPrivateKey && c.NotBefore.ToUniversalTime() <= now.UtcDateTime && now.UtcDateTime <= c.NotAfter.ToUniversalTime() && Version(c) is not null)
             .OrderByDescending(Version).ThenByDescending(c => c.NotAfter)
             .FirstOrDefault() ?? throw new DistributedApplicationException(
                 $"The dashboard address {neededBy} needs the ASP.NET Core development certificate, and this user has none that is valid. " +
