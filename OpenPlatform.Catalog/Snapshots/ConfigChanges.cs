@@ -13,17 +13,54 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// revision number, in one transaction. After the commit the number is announced.
 /// </summary>
 internal sealed partial class ConfigChanges(
-    NpgsqlDataSource database, RevisionAnnouncer announcer, TimeProvider time, ILogger<ConfigChanges> logger)
+    NpgsqlDataSource database, RevisionAnnouncer announcer, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
 {
     /// <summary>Snapshots that stay readable beside the active one.</summary>
     private const int KeptSnapshots = 100;
+
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
+    // Writers of all replicas stand in a row in the database. Those of this one wait here, so that only one of them holds a connection
+    // while it waits, and gateways that poll always find one.
+    private readonly SemaphoreSlim _turn = new(1, 1);
 
     /// <summary>
     /// Runs <paramref name="write"/>. Its problem, or one that the snapshot has afterwards, undoes everything and is the answer.
     /// A write that changes nothing for gateways (an organization, a pending subscription) makes no revision.
     /// </summary>
     /// <exception cref="NpgsqlException">Postgres cannot be reached. When that happens in the commit, the change may have been made.</exception>
+    /// <exception cref="TimeoutException">Too many writers are before this one.</exception>
     public async Task<Outcome<T>> ApplyAsync<T>(Func<ConfigChange, Task<Outcome<T>>> write, CancellationToken cancellationToken)
+    {
+        if (!await _turn.WaitAsync(LongestWait, cancellationToken))
+        {
+            throw new TimeoutException($"No turn to write within {LongestWait.TotalSeconds} s.");
+        }
+
+        long? announced;
+        Outcome<T> outcome;
+        try
+        {
+            (outcome, announced) = await WriteAsync(write, cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        if (announced is { } revision)
+        {
+            LogRevision(revision);
+            await announcer.AnnounceAsync(revision);
+        }
+
+        return outcome;
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    /// <summary>The outcome, and the number of the new revision if there is one.</summary>
+    private async Task<(Outcome<T> Outcome, long? Revision)> WriteAsync<T>(Func<ConfigChange, Task<Outcome<T>>> write, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -40,14 +77,14 @@ internal sealed partial class ConfigChanges(
         var outcome = await write(change);
         if (outcome.Problem is not null)
         {
-            return outcome;
+            return (outcome, null);
         }
 
         // 3. What gateways would run now.
         var content = await SnapshotReader.ReadAsync(change);
         if (SnapshotValidator.Validate(content) is { Count: > 0 } problems)
         {
-            return CatalogProblem.Invalid([.. problems.Select(problem => InTermsOfRequest(change, content, problem))]);
+            return (CatalogProblem.Invalid([.. problems.Select(problem => InTermsOfRequest(change, content, problem))]), null);
         }
 
         // 4. The revision, when that differs from what they run.
@@ -61,13 +98,7 @@ internal sealed partial class ConfigChanges(
 
         // Not cancelled any more: the caller's leaving would make it unknown whether it happened.
         await transaction.CommitAsync(CancellationToken.None);
-        if (isNew)
-        {
-            LogRevision(revision);
-            await announcer.AnnounceAsync(revision);
-        }
-
-        return outcome;
+        return (outcome, isNew ? revision : null);
     }
 
     private static async Task InsertAsync(ConfigChange change, Snapshot snapshot, byte[] hash)

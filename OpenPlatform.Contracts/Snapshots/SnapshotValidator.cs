@@ -21,6 +21,12 @@ public static partial class SnapshotValidator
         var problems = new List<SnapshotProblem>();
         void Problem(string pointer, string message) => problems.Add(new(pointer, message));
 
+        FindNulls(snapshot, Problem);
+        if (problems.Count > 0)
+        {
+            return problems; // what is not there cannot be looked at
+        }
+
         if (snapshot.Revision < 0)
         {
             Problem("/revision", "must not be negative");
@@ -33,6 +39,7 @@ public static partial class SnapshotValidator
         Index(snapshot.Credentials, static c => c.CredentialId, "/credentials", "credentialId", Problem);
         Index(snapshot.Subscriptions, static s => s.SubscriptionId, "/subscriptions", "subscriptionId", Problem);
 
+        var labels = new HashSet<(Guid, string)>();
         var basePaths = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         for (var i = 0; i < snapshot.Apis.Count; i++)
         {
@@ -40,6 +47,15 @@ public static partial class SnapshotValidator
             if (!Name().IsMatch(api.Name))
             {
                 Problem($"/apis/{i}/name", "must match [a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+            }
+
+            if (!Version().IsMatch(api.Version))
+            {
+                Problem($"/apis/{i}/version", "must match [a-z0-9][a-z0-9.-]{0,31}, such as v1");
+            }
+            else if (!labels.Add((api.ApiId, api.Version)))
+            {
+                Problem($"/apis/{i}/version", $"is a version of this API already: {api.Version}");
             }
 
             if (!BasePath().IsMatch(api.BasePath))
@@ -107,6 +123,42 @@ public static partial class SnapshotValidator
         }
 
         return problems;
+    }
+
+    /// <summary>JSON can put a null into any list, and the serializer lets it.</summary>
+    private static void FindNulls(Snapshot snapshot, Action<string, string> problem)
+    {
+        Find(snapshot.Apis, "/apis");
+        Find(snapshot.Backends, "/backends");
+        Find(snapshot.Plans, "/plans");
+        Find(snapshot.Applications, "/applications");
+        Find(snapshot.Credentials, "/credentials");
+        Find(snapshot.Subscriptions, "/subscriptions");
+        Inside(snapshot.Apis, static api => api.Operations, "/apis", "operations");
+        Inside(snapshot.Backends, static backend => backend.Addresses, "/backends", "addresses");
+        Inside(snapshot.Plans, static plan => plan.RateLimits, "/plans", "rateLimits");
+
+        void Inside<T, TInner>(IReadOnlyList<T> items, Func<T, IReadOnlyList<TInner>> inner, string at, string member)
+        {
+            for (var i = 0; i < items.Count; i++)
+            {
+                if (items[i] is { } item)
+                {
+                    Find(inner(item), $"{at}/{i}/{member}");
+                }
+            }
+        }
+
+        void Find<T>(IReadOnlyList<T> items, string at)
+        {
+            for (var i = 0; i < items.Count; i++)
+            {
+                if (items[i] is null)
+                {
+                    problem($"{at}/{i}", "must not be null");
+                }
+            }
+        }
     }
 
     private static void ValidateOperations(ApiModel api, string at, Action<string, string> problem)
@@ -199,6 +251,9 @@ public static partial class SnapshotValidator
 
     [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex Name();
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9.-]{0,31}\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    private static partial Regex Version();
 
     // A segment never starts with a dot: "/.." and "/." must not become a route.
     [GeneratedRegex("^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
