@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using Microsoft.OpenApi;
 using OpenPlatform.Catalog.Resources;
 
@@ -28,11 +30,21 @@ internal static class OpenApiServices
             document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }];
             return Task.CompletedTask;
         });
+        options.AddSchemaTransformer(static (schema, context, _) =>
+        {
+            // Nullable only so that all absent members can be named at once.
+            if (context.JsonPropertyInfo?.AttributeProvider?.IsDefined(typeof(RequiredAttribute), inherit: false) == true)
+            {
+                schema.Type &= ~JsonSchemaType.Null;
+            }
+
+            return Task.CompletedTask;
+        });
         options.AddOperationTransformer(static (operation, context, _) =>
         {
-            if (context.Description.ParameterDescriptions.FirstOrDefault(static parameter => parameter.Type == typeof(IfMatch)) is { } ifMatch)
+            if (context.Description.ActionDescriptor.EndpointMetadata.OfType<MethodInfo>().Any(static handler => handler.GetParameters().Any(static p => p.ParameterType == typeof(IfMatch))))
             {
-                operation.Parameters = [.. (operation.Parameters ?? []).Where(parameter => parameter.Name != ifMatch.Name)];
+                operation.Parameters ??= [];
                 operation.Parameters.Add(new OpenApiParameter
                 {
                     Name = "If-Match",

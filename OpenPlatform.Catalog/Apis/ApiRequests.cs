@@ -13,7 +13,7 @@ namespace OpenPlatform.Catalog.Apis;
 /// <param name="OpenApi">An OpenAPI 3 document (JSON) to take them from.</param>
 public sealed record ApiRequest(
     [property: Required] string? Name, [property: Required] string? Version, [property: Required] string? BasePath, [property: Required] Guid? BackendId,
-    IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi)
+    IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null)
 {
     internal Outcome<Publication> Check() => Publication.Of(Name, Version, BasePath, BackendId, Operations, OpenApi);
 }
@@ -21,13 +21,13 @@ public sealed record ApiRequest(
 /// <summary>Another version of an API, published at once. Members as in <see cref="ApiRequest"/>.</summary>
 public sealed record VersionRequest(
     [property: Required] string? Version, [property: Required] string? BasePath, [property: Required] Guid? BackendId,
-    IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi)
+    IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null)
 {
     internal Outcome<Publication> Check() => Publication.Of(Publication.Known, Version, BasePath, BackendId, Operations, OpenApi);
 }
 
 /// <summary>The next revision of a version, in force at once. Members as in <see cref="ApiRequest"/>.</summary>
-public sealed record RevisionRequest([property: Required] Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi)
+public sealed record RevisionRequest([property: Required] Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null)
 {
     internal Outcome<Publication> Check() => Publication.Of(Publication.Known, Publication.Known, "/" + Publication.Known, BackendId, Operations, OpenApi);
 }

@@ -16,7 +16,7 @@ public sealed record Backend(
 /// <param name="Name">1 to 63 lower-case letters, digits and inner hyphens; unique.</param>
 /// <param name="Service">Name under which instances hold leases; may be absent when there are addresses.</param>
 /// <param name="Addresses">Absolute http or https URLs without a path; may be absent when there is a service.</param>
-public sealed record BackendRequest([property: Required] string? Name, string? Service, IReadOnlyList<string?>? Addresses)
+public sealed record BackendRequest([property: Required] string? Name, string? Service = null, IReadOnlyList<string?>? Addresses = null)
 {
     private const int MaxAddresses = 1_000;
 

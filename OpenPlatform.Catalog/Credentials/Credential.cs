@@ -22,7 +22,7 @@ public sealed record IssuedCredential(
 
 /// <param name="Name">1 to 200 characters; <c>default</c> when absent.</param>
 /// <param name="ExpiresAt">In the future; absent: does not expire.</param>
-public sealed record CredentialRequest([property: Required] Guid? ApplicationId, string? Name, DateTimeOffset? ExpiresAt)
+public sealed record CredentialRequest([property: Required] Guid? ApplicationId, string? Name = null, DateTimeOffset? ExpiresAt = null)
 {
     public const string DefaultName = "default";
 

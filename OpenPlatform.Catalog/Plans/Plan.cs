@@ -15,7 +15,7 @@ public sealed record Plan(
 /// <param name="Name">1 to 63 lower-case letters, digits and inner hyphens; unique.</param>
 /// <param name="ApprovalRequired">False when absent.</param>
 /// <param name="RateLimits">One per window; all hold at once. Absent: unlimited.</param>
-public sealed record PlanRequest([property: Required] string? Name, bool ApprovalRequired, IReadOnlyList<RateLimitRequest?>? RateLimits)
+public sealed record PlanRequest([property: Required] string? Name, bool ApprovalRequired = false, IReadOnlyList<RateLimitRequest?>? RateLimits = null)
 {
     private const int MaxRateLimits = 10;
 

@@ -43,9 +43,9 @@ internal sealed class DemoSeed(ConfigChanges changes, IOptions<CatalogOptions> o
     private async Task<Outcome<bool>> SeedAsync(ConfigChange change)
     {
         var backend = await EnsureAsync(change, "select id from backends where name = 'orders'",
-            () => BackendStore.InsertAsync(change, new("orders", "orders", null)));
+            () => BackendStore.InsertAsync(change, new("orders", "orders")));
         await EnsureAsync(change, "select id from apis where name = 'orders'",
-            () => ApiStore.InsertAsync(change, new ApiRequest("orders", "v1", "/orders/v1", backend, OrdersOperations, null).Check().Value));
+            () => ApiStore.InsertAsync(change, new ApiRequest("orders", "v1", "/orders/v1", backend, OrdersOperations).Check().Value));
         var plan = await EnsureAsync(change, "select id from plans where name = 'demo'",
             () => PlanStore.InsertAsync(change, new("demo", ApprovalRequired: false, [new(100_000, 60)])));
         await EnsureAsync(change, "select id from plans where name = 'trial'",

@@ -11,7 +11,7 @@ namespace OpenPlatform.Catalog.Storage;
 internal sealed record Migration(int Number, string Name, string Sql)
 {
     /// <summary>SHA-256 of the text with LF line ends, so that a checkout with CRLF is the same migration.</summary>
-    public byte[] Checksum { get; } = SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n")));
+    public byte[] Checksum => SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n")));
 }
 
 /// <summary>The migrations and the database do not fit together; waiting does not help.</summary>

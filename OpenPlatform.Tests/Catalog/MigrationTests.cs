@@ -1,0 +1,113 @@
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using OpenPlatform.Catalog.Storage;
+using OpenPlatform.Tests.Fixtures;
+
+namespace OpenPlatform.Tests.Catalog;
+
+public sealed class MigrationTests(SharedPostgres postgres)
+{
+    private static readonly Migration First = new(1, "0001_first.sql", "create table first (id integer);\ninsert into first values (1);");
+    private static readonly Migration Second = new(2, "0002_second.sql", "create table second (id integer);");
+
+    [Fact]
+    public async Task Replicas_that_start_at_once_apply_each_migration_once()
+    {
+        await using var database = await DatabaseAsync();
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Runner(database).RunAsync(Migrations.Embedded(), default)));
+
+        await using var connection = await database.OpenConnectionAsync();
+        Assert.Equal(
+            Migrations.Embedded().Select(migration => migration.Name),
+            await connection.QueryAsync<string>("select name from schema_migrations order by number"));
+        Assert.Equal(1, await connection.ExecuteScalarAsync<long>("select count(*) from config_head"));
+    }
+
+    [Fact]
+    public async Task Running_again_applies_only_what_is_new()
+    {
+        await using var database = await DatabaseAsync();
+        await Runner(database).RunAsync([First], default);
+        await Runner(database).RunAsync([First, Second], default);
+
+        await using var connection = await database.OpenConnectionAsync();
+        Assert.Equal(1, await connection.ExecuteScalarAsync<long>("select count(*) from first"));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from second"));
+    }
+
+    [Fact]
+    public async Task A_migration_that_was_changed_after_it_was_applied_is_refused_by_name()
+    {
+        await using var database = await DatabaseAsync();
+        await Runner(database).RunAsync([First, Second], default);
+
+        var error = await Assert.ThrowsAsync<MigrationException>(() =>
+            Runner(database).RunAsync([First with { Sql = "create table other (id integer)" }, Second], default));
+
+        Assert.Contains("0001_first.sql was changed", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Line_ends_of_a_checkout_are_no_change()
+    {
+        await using var database = await DatabaseAsync();
+        await Runner(database).RunAsync([First], default);
+        await Runner(database).RunAsync([First with { Sql = First.Sql.ReplaceLineEndings("\r\n") }], default);
+    }
+
+    [Fact]
+    public async Task A_gap_among_the_applied_is_refused()
+    {
+        await using var database = await DatabaseAsync();
+        await Runner(database).RunAsync([First, Second], default);
+        await using (var connection = await database.OpenConnectionAsync())
+        {
+            await connection.ExecuteAsync("delete from schema_migrations where number = 1");
+        }
+
+        var error = await Assert.ThrowsAsync<MigrationException>(() => Runner(database).RunAsync([First, Second], default));
+
+        Assert.Contains("0002_second.sql but not number 1", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_gap_among_the_files_is_refused()
+    {
+        var error = Assert.Throws<MigrationException>(() => Migrations.Checked([First, new(3, "0003_third.sql", "")]));
+
+        Assert.Contains("number 2 is missing", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_migration_that_fails_leaves_nothing_and_says_why()
+    {
+        await using var database = await DatabaseAsync();
+        var broken = new Migration(2, "0002_broken.sql", "create table half (id integer); select * from nowhere;");
+
+        var error = await Assert.ThrowsAsync<MigrationException>(() => Runner(database).RunAsync([First, broken], default));
+
+        Assert.Contains("0002_broken.sql failed", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
+        await using var connection = await database.OpenConnectionAsync();
+        Assert.False(await connection.ExecuteScalarAsync<bool>("select to_regclass('half') is not null"));
+        Assert.Equal(1, await connection.ExecuteScalarAsync<long>("select count(*) from schema_migrations"));
+    }
+
+    [Fact]
+    public async Task A_database_of_a_newer_version_is_accepted_during_a_rolling_update()
+    {
+        await using var database = await DatabaseAsync();
+        await Runner(database).RunAsync([First, Second], default);
+        await Runner(database).RunAsync([First], default);
+    }
+
+    private static MigrationRunner Runner(NpgsqlDataSource database) => new(database, TimeProvider.System, NullLogger<MigrationRunner>.Instance);
+
+    private async Task<NpgsqlDataSource> DatabaseAsync()
+    {
+        new Microsoft.Extensions.DependencyInjection.ServiceCollection().AddStorage(); // Dapper's type handlers
+        return NpgsqlDataSource.Create(await postgres.CreateDatabaseAsync());
+    }
+}
