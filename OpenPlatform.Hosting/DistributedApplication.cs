@@ -70,6 +70,10 @@ public class DistributedApplication : IHost, IAsyncDisposable
             await StartAsync(cancellationToken);
             await this.WaitForShutdownAsync(cancellationToken);
         }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+        {
+            // Ctrl-C before everything had started: an end like any other.
+        }
         finally
         {
             if (!IsInterceptedHere)

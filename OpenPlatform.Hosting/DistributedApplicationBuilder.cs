@@ -120,9 +120,12 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
             .AddSingleton(s => new ResourceCommandService(s.GetRequiredService<ResourceNotificationService>(), s.GetRequiredService<ResourceLoggerService>(), s))
             .AddSingleton<IPublishingActivityReporter, PublishingActivityReporter>();
         Services.TryAddSingleton(TimeProvider.System);
+        Services.Configure<ResourceNotificationServiceOptions>(o => o.DefaultWaitBehavior = Options.DashboardEnabled ? WaitBehavior.WaitOnResourceUnavailable : WaitBehavior.StopOnResourceUnavailable);
         Services.AddHttpClient();
         Services.AddHealthChecks();
         Services.AddLogging(logging => logging
+            // A start that fails or is given up throws what it has to say; the host's own account of it only repeats that.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.Warning)
             .AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)

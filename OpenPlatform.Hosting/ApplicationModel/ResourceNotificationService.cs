@@ -23,7 +23,8 @@ public class ResourceEvent(IResource resource, string resourceId, CustomResource
 
 public sealed class ResourceNotificationServiceOptions
 {
-    public WaitBehavior DefaultWaitBehavior { get; set; } = WaitBehavior.StopOnResourceUnavailable;
+    /// <summary>With a dashboard, somebody may start again what failed, so waiting goes on; without one it stops.</summary>
+    public WaitBehavior DefaultWaitBehavior { get; set; }
 }
 
 /// <summary>The state of every resource instance: publish it, watch it, wait for it.</summary>
@@ -188,18 +189,29 @@ public class ResourceNotificationService(ILogger<ResourceNotificationService> lo
             return;
         }
         var pending = waits.SelectMany(w => w.Resource.ResourceIds().Select(id => (Wait: w, Id: id))).ToList();
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await ShowAsync();
         try
         {
-            await Task.WhenAll(pending.ToArray().Select(async p =>
+            var tasks = pending.ToArray().Select(async p =>
             {
-                await WaitForDependencyAsync(resource, p.Wait, p.Id, cancellationToken);
+                await WaitForDependencyAsync(resource, p.Wait, p.Id, giveUp.Token);
                 lock (pending)
                 {
                     pending.Remove(p);
                 }
                 await ShowAsync();
-            }));
+            }).ToArray();
+            // One that cannot come any more decides; nobody waits for the others then.
+            await foreach (var task in Task.WhenEach(tasks).WithCancellation(CancellationToken.None))
+            {
+                if (!task.IsCompletedSuccessfully)
+                {
+                    await giveUp.CancelAsync();
+                    await Task.WhenAll(tasks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    await task;
+                }
+            }
         }
         finally
         {

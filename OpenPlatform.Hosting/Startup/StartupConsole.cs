@@ -58,9 +58,7 @@ internal sealed class StartupConsole(ResourceNotificationService notifications, 
         return text is "healthy" or "running" ? $"{text} after {Seconds(time.GetElapsedTime(since))}" : text;
     }
 
-    internal static string Text(CustomResourceSnapshot snapshot, bool hasChecks) => Text(snapshot, hasChecks, before: null);
-
-    private static string Text(CustomResourceSnapshot snapshot, bool hasChecks, Line? before)
+    private string Text(CustomResourceSnapshot snapshot, bool hasChecks, Line? before)
     {
         var reason = snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.StateReason)?.Value as string;
         var state = snapshot.State!.Text;
@@ -68,7 +66,8 @@ internal sealed class StartupConsole(ResourceNotificationService notifications, 
         {
             _ when state == KnownResourceStates.Running && hasChecks => snapshot.HealthStatus == HealthStatus.Healthy ? "healthy"
                 : before is null or { Text: not ("healthy" or "unhealthy") } ? "started" : "unhealthy",
-            _ when state == KnownResourceStates.Waiting && snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.WaitingFor)?.Value is IEnumerable<string> names => $"waiting for {string.Join(", ", names)}",
+            _ when state == KnownResourceStates.Waiting && snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.WaitingFor)?.Value is IEnumerable<string> ids =>
+                $"waiting for {string.Join(", ", ids.Select(id => notifications.TryGetCurrentState(id, out var other) ? other.Resource.Name : id).Distinct())}",
             _ when state == KnownResourceStates.FailedToStart => "failed to start",
             _ when state == KnownResourceStates.NotStarted => "not started",
             _ when state == KnownResourceStates.ValueMissing => "value missing",

@@ -52,6 +52,28 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public async Task One_dependency_that_failed_ends_the_wait_for_all()
+    {
+        await using var scene = new Scene((waiter, dependency) => waiter.WaitFor(dependency).WaitFor(waiter.ApplicationBuilder.AddContainer("never", "image")));
+        var waiting = scene.WaitAsync();
+        await scene.PublishAsync(s => s with { State = KnownResourceStates.FailedToStart });
+        await Assert.ThrowsAsync<DistributedApplicationException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(5), Stop));
+        Assert.Null(scene.WaitingFor());
+    }
+
+    [Fact]
+    public void With_a_dashboard_waiting_goes_on_by_default_and_without_one_it_stops()
+    {
+        WaitBehavior Default(bool dashboard)
+        {
+            using var app = new DistributedApplicationBuilder(new DistributedApplicationOptions { DisableDashboard = !dashboard, AssemblyName = "OpenPlatform.Tests" }).Build();
+            return app.ResourceNotifications.DefaultWaitBehavior;
+        }
+        Assert.Equal(WaitBehavior.WaitOnResourceUnavailable, Default(dashboard: true));
+        Assert.Equal(WaitBehavior.StopOnResourceUnavailable, Default(dashboard: false));
+    }
+
+    [Fact]
     public async Task With_WaitOnResourceUnavailable_a_dependency_that_failed_may_come_back()
     {
         await using var scene = new Scene((waiter, dependency) => waiter.WaitForStart(dependency, WaitBehavior.WaitOnResourceUnavailable));
