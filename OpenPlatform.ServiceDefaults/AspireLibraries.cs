@@ -1,9 +1,9 @@
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using OpenPlatform.ServiceDefaults.Redis;
 #if !ASPIRE_PACKAGES
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 using OpenPlatform.ServiceDefaults.Redis.InRepo;
 #endif
 
@@ -18,8 +18,9 @@ internal static class AspireLibraries
     public static void AddRedis(IHostApplicationBuilder builder, string name)
     {
 #if ASPIRE_PACKAGES
-        AspireRedisExtensions.AddRedisClient(builder, name);
-        builder.Services.AddSingleton<IRedis, Redis.StackExchange.StackExchangeRedis>();
+        // No health check: a service does not turn unready because Redis is away. And no failure at start for the same reason.
+        AspireRedisExtensions.AddRedisClient(builder, name, settings => settings.DisableHealthChecks = true, options => options.AbortOnConnectFail = false);
+        builder.Services.AddSingleton<IRedis, StackExchangeRedis>();
 #else
         builder.Services.AddSingleton<IRedis>(services =>
         {

@@ -18,12 +18,14 @@ public abstract class RedisLikeServer : ServerProcess
 /// <summary>redis-server from the PATH.</summary>
 public sealed class RedisServerFixture : RedisLikeServer, IAsyncLifetime
 {
+    internal static string Executable() => Require(
+        FindOnPath("redis-server"), "redis-server is not on the PATH. Debian, Ubuntu: apt-get install redis-server. macOS: brew install redis.");
+
     ValueTask IAsyncLifetime.InitializeAsync() => new(StartAsync());
 
     protected override ProcessStartInfo StartInfo()
     {
-        var server = Require(FindOnPath("redis-server"), "redis-server is not on the PATH. Debian, Ubuntu: apt-get install redis-server. macOS: brew install redis.");
-        return new ProcessStartInfo(server)
+        return new ProcessStartInfo(Executable())
         {
             ArgumentList = { "--bind", "127.0.0.1", "--port", $"{Port}", "--requirepass", Password, "--save", "", "--appendonly", "no", "--dir", Directory },
             UseShellExecute = false,

@@ -9,7 +9,7 @@ using Polly.CircuitBreaker;
 using Polly.RateLimiting;
 using Polly.Timeout;
 
-namespace OpenPlatform.Tests.ServiceDefaults.Resilience;
+namespace OpenPlatform.Tests.ServiceDefaults.InRepo.Resilience;
 
 /// <summary>The standard handler as the service defaults put it around every HttpClient, against a real server.</summary>
 public sealed class StandardResilienceTests
