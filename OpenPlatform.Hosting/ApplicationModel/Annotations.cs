@@ -57,7 +57,11 @@ internal sealed class ResourceInstancesAnnotation : IResourceAnnotation
 
 /// <param name="Id">The resource id, e.g. <c>orders-7f3k2m9d</c>.</param>
 /// <param name="Addresses">Endpoint name → this instance's own address, beside the shared one. Health checks ask here.</param>
-internal sealed record ResourceInstance(string Id, IReadOnlyDictionary<string, Uri> Addresses);
+internal sealed record ResourceInstance(string Id, IReadOnlyDictionary<string, Uri> Addresses)
+{
+    /// <summary>Health check key → what the orchestrator found when it last asked this instance; null where it does not ask. Its traffic depends on the same answer.</summary>
+    public Func<string, HealthReportSnapshot?>? ProbedHealth { get; init; }
+}
 
 public enum WaitType
 {

@@ -9,7 +9,7 @@ namespace OpenPlatform.Hosting.Orchestration;
 /// <summary>Brings the whole application up in order, and takes it down in the opposite one.</summary>
 internal sealed class OrchestratorHost(
     OrchestrationContext run, IEngine engine, SessionFolder folder, LaunchPlannerFactory planners,
-    IConfiguration configuration, IHostApplicationLifetime lifetime) : IHostedService, IAsyncDisposable
+    IConfiguration configuration, IHostApplicationLifetime lifetime) : IHostedLifecycleService, IAsyncDisposable
 {
     // The whole end has 15 s: DCP needs up to 8 s when a process ignores SIGTERM.
     private static readonly TimeSpan OrderlyStopLimit = TimeSpan.FromSeconds(8);
@@ -22,7 +22,9 @@ internal sealed class OrchestratorHost(
 
     public RunningResource? Find(string name) => _resources.FirstOrDefault(r => string.Equals(r.Resource.Name, name, StringComparison.OrdinalIgnoreCase));
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    // Starting takes as long as the slowest resource waits: everybody else's services (dashboard, back channel) are up before it begins,
+    // and stay up while it stops.
+    public async Task StartedAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -57,7 +59,7 @@ internal sealed class OrchestratorHost(
         }
         catch
         {
-            await StopAsync(CancellationToken.None);
+            await StoppingAsync(CancellationToken.None);
             throw;
         }
     }
@@ -66,7 +68,7 @@ internal sealed class OrchestratorHost(
     /// Stops who needs others before those others (Postgres ends only when its clients have gone), then lets DCP clean up and end.
     /// A second Ctrl-C, or the end of the host's patience, stops everything at once.
     /// </summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         if (_stopped)
         {
@@ -91,7 +93,15 @@ internal sealed class OrchestratorHost(
         folder.Dispose();
     }
 
-    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
+    public async ValueTask DisposeAsync() => await StoppingAsync(CancellationToken.None);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => StoppingAsync(cancellationToken);
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task PrepareAsync(CancellationToken ct)
     {

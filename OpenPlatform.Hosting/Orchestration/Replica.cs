@@ -30,6 +30,7 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
     public bool IsActive => !_running.IsCompleted;
     public bool InTraffic => _life?.InTraffic == true;
     public int? Pid => _life is { HasEnded: false, Status.Pid: { } pid } ? pid : null;
+    public HealthReportSnapshot? HealthOf(string key) => _life?.Reports.FirstOrDefault(r => r.Name == key);
     public IReadOnlyDictionary<string, int> Ports => _life?.Launch.Ports ?? ImmutableDictionary<string, int>.Empty;
 
     /// <summary>Completes when this replica is ready for traffic; fails when it ended before.</summary>

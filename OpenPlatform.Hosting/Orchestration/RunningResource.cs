@@ -124,7 +124,7 @@ internal sealed class RunningResource
         Endpoints.Where(e => e.ServiceName is not null && ports.ContainsKey(e.ServiceName))
             .ToDictionary(e => e.Annotation.Name, e => new Uri($"{e.Annotation.UriScheme}://localhost:{ports[e.ServiceName!]}"), StringComparer.OrdinalIgnoreCase);
 
-    public void PublishAddresses() => _instances.Instances = [.. Replicas.Select(r => new ResourceInstance(r.Id, AddressesOf(r.Ports)))];
+    public void PublishAddresses() => _instances.Instances = [.. Replicas.Select(r => new ResourceInstance(r.Id, AddressesOf(r.Ports)) { ProbedHealth = r.HealthOf })];
 
     /// <summary>Tells the world, and children without a life of their own (a database in its server), that a replica has ended.</summary>
     public async Task EndedAsync(Replica replica)

@@ -114,6 +114,10 @@ internal sealed class ResourceHealthMonitor(ResourceNotificationService notifica
         HealthCheckResult result;
         try
         {
+            if (Instance(resource, id)?.ProbedHealth?.Invoke(annotation.Key) is { } probed)
+            {
+                return probed;
+            }
             if (annotation is HttpHealthCheckAnnotation httpCheck)
             {
                 timeout.CancelAfter(Timeout);
@@ -142,10 +146,12 @@ internal sealed class ResourceHealthMonitor(ResourceNotificationService notifica
         return new(annotation.Key, result.Status, result.Description, result.Exception?.ToString()) { LastRunAt = time.GetUtcNow().UtcDateTime };
     }
 
+    private static ResourceInstance? Instance(IResource resource, string id) =>
+        resource.TryGetLastAnnotation<ResourceInstancesAnnotation>(out var known) ? known.Instances.Find(i => i.Id == id) : null;
+
     private async Task<HealthCheckResult> GetAsync(HttpHealthCheckAnnotation check, string id, IResource resource, CancellationToken cancellationToken)
     {
-        var own = resource.TryGetLastAnnotation<ResourceInstancesAnnotation>(out var known) ? known.Instances.Find(i => i.Id == id) : null;
-        var address = own?.Addresses.GetValueOrDefault(check.Endpoint.EndpointName) ?? new Uri(await check.Endpoint.GetValueAsync(cancellationToken) ?? "");
+        var address = Instance(resource, id)?.Addresses.GetValueOrDefault(check.Endpoint.EndpointName) ?? new Uri(await check.Endpoint.GetValueAsync(cancellationToken) ?? "");
         using var client = http.CreateClient(HttpClientName);
         using var response = await client.GetAsync(new Uri(address, check.Path), HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         return (int)response.StatusCode == check.StatusCode

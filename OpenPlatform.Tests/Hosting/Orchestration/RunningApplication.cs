@@ -73,8 +73,8 @@ internal sealed class RunningApplication(DistributedApplication app) : IAsyncDis
 internal static class SmallApplications
 {
     /// <summary>The Orders sample, as a project that is built already.</summary>
-    public static IResourceBuilder<ProjectResource> AddOrders(this IDistributedApplicationBuilder builder, int replicas, int? port = null) =>
-        builder.AddProject<OrdersProject>("orders", launchProfileName: null).WithHttpEndpoint(port).WithHttpHealthCheck("/health").WithReplicas(replicas);
+    public static IResourceBuilder<ProjectResource> AddOrders(this IDistributedApplicationBuilder builder, int replicas, int? port = null, string healthPath = "/health") =>
+        builder.AddProject<OrdersProject>("orders", launchProfileName: null).WithHttpEndpoint(port).WithHttpHealthCheck(healthPath).WithReplicas(replicas);
 
     /// <summary>A shell script that counts as a project: it is restarted when it crashes.</summary>
     public static IResourceBuilder<ProjectResource> AddScriptProject(this IDistributedApplicationBuilder builder, string name, string script)
