@@ -4,7 +4,7 @@ using Aspire.Hosting.ApplicationModel;
 namespace OpenPlatform.Hosting.Orchestration;
 
 /// <summary>Which way a resource runs here.</summary>
-internal sealed class LaunchPlannerFactory(OrchestrationContext run, IContainerRuntime containers)
+internal sealed class LaunchPlannerFactory(OrchestrationContext run, IContainerRuntime containers, DataFolders folders)
 {
     public async Task<ILaunchPlanner> ForAsync(IResource resource, CancellationToken ct)
     {
@@ -15,7 +15,7 @@ internal sealed class LaunchPlannerFactory(OrchestrationContext run, IContainerR
 
         resource.TryGetLastAnnotation<LocalServerAnnotation>(out var local);
         return local is { Always: true } || !await containers.IsHealthyAsync(ct)
-            ? new NoWayPlanner()
+            ? local is null ? new NoWayPlanner() : new LocalServerPlanner(run, local.Server, folders)
             : new ContainerPlanner(run);
     }
 

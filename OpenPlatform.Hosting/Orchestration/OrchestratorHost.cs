@@ -33,7 +33,9 @@ internal sealed class OrchestratorHost(
             EndpointAllocation.CheckFixedPorts(_resources);
             foreach (var resource in run.Model.Resources)
             {
-                await run.Notifications.PublishUpdateAsync(resource, s => s);
+                await run.Notifications.PublishUpdateAsync(resource, s => resource is IResourceWithParent child
+                    ? s with { Properties = s.Properties.Set(KnownProperties.ParentName, child.Parent.ResourceIds()[0]) }
+                    : s);
                 await run.Eventing.PublishAsync(new InitializeResourceEvent(resource, run.Eventing, run.Loggers, run.Notifications, run.Services),
                     Aspire.Hosting.Eventing.EventDispatchBehavior.NonBlockingConcurrent, cancellationToken);
             }
@@ -109,7 +111,7 @@ internal sealed class OrchestratorHost(
         foreach (var resource in run.Model.Resources.Where(FamilyRelations.IsRun).ToArray())
         {
             var planner = await planners.ForAsync(resource, ct);
-            var running = new RunningResource(run, resource, planner, EndpointAllocation.Serve(run, resource, proxyless: false));
+            var running = new RunningResource(run, resource, planner, EndpointAllocation.Serve(run, resource, proxyless: planner is LocalServerPlanner));
             if (running.Replicas.Count > 1 && running.WhyNotReplicated is { } reason)
             {
                 throw new DistributedApplicationException($"Resource '{resource.Name}' cannot have {running.Replicas.Count} replicas: {reason}.");

@@ -128,8 +128,13 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
     }
 
     /// <summary>Publishes what is true now; calling it too often does no harm.</summary>
-    public void Publish() => _ = run.Notifications.PublishUpdateAsync(owner.Resource, id, s => ReplicaSnapshot.Render(s, new(
-        owner, _life is { HasEnded: false } or { Status: not null } ? _life : null, StateNow(), _reason, _exitCode)));
+    public void Publish()
+    {
+        CustomResourceSnapshot? now = null;
+        _ = run.Notifications.PublishUpdateAsync(owner.Resource, id, s => now = ReplicaSnapshot.Render(s, new(
+            owner, _life is { HasEnded: false } or { Status: not null } ? _life : null, StateNow(), _reason, _exitCode)));
+        _ = owner.ShowChildrenAsync(now!);
+    }
 
     private ResourceStateSnapshot? StateNow() =>
         _state ?? _life?.Status?.State switch

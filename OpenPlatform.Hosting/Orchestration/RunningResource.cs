@@ -9,6 +9,7 @@ internal sealed class RunningResource
 {
     private readonly OrchestrationContext _run;
     private readonly AsyncLock _one = new();
+    private readonly ImmutableList<IResource> _children;
     private readonly ResourceInstancesAnnotation _instances = new();
     private readonly TaskCompletionSource _startNow = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _awaited;
@@ -16,6 +17,7 @@ internal sealed class RunningResource
     public RunningResource(OrchestrationContext run, IResource resource, ILaunchPlanner planner, IReadOnlyList<ServedEndpoint> endpoints)
     {
         (_run, Resource, Planner, Endpoints) = (run, resource, planner, endpoints);
+        _children = [.. FamilyRelations.WithDependentChildren(run.Model, resource).Skip(1)];
         resource.Annotations.Add(_instances);
         Replicas = [.. Enumerable.Range(0, resource.GetReplicaCount()).Select(NewReplica)];
         PublishAddresses();
@@ -132,17 +134,28 @@ internal sealed class RunningResource
         replica.Publish();
         if (_run.Notifications.TryGetCurrentState(replica.Id, out var last))
         {
-            foreach (var resource in FamilyRelations.WithDependentChildren(_run.Model, Resource))
+            foreach (var resource in _children.Prepend(Resource))
             {
                 await _run.Eventing.PublishAsync(new ResourceStoppedEvent(resource, _run.Services, last), CancellationToken.None);
             }
         }
     }
 
+    /// <summary>A child without a process of its own is what its parent is.</summary>
+    public async Task ShowChildrenAsync(CustomResourceSnapshot parent)
+    {
+        foreach (var child in _children)
+        {
+            await _run.Notifications.PublishUpdateAsync(child, s => s with { State = parent.State, StartTimeStamp = parent.StartTimeStamp, StopTimeStamp = parent.StopTimeStamp });
+        }
+    }
+
     private async Task AnnounceStartAsync(CancellationToken ct)
     {
-        foreach (var resource in FamilyRelations.WithDependentChildren(_run.Model, Resource).OfType<IResourceWithConnectionString>())
+        foreach (var resource in _children.Prepend(Resource).OfType<IResourceWithConnectionString>())
         {
+            var connection = await resource.GetConnectionStringAsync(ct);
+            await _run.Notifications.PublishUpdateAsync(resource, s => s with { Properties = s.Properties.Set(KnownProperties.ConnectionString, connection, sensitive: true) });
             await _run.Eventing.PublishAsync(new ConnectionStringAvailableEvent(resource, _run.Services), ct);
         }
 
