@@ -14,8 +14,6 @@ public interface IResource
 /// <summary>One fact about a resource.</summary>
 public interface IResourceAnnotation;
 
-public sealed class ResourceAnnotationCollection : Collection<IResourceAnnotation>;
-
 /// <summary>Base of all resources; the name is checked by <see cref="ModelName"/>.</summary>
 [DebuggerDisplay("{GetType().Name,nq} {Name,nq}")]
 public abstract class Resource : IResource

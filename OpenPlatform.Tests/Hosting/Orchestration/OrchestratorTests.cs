@@ -145,6 +145,21 @@ public sealed class OrchestratorTests
         File.Delete(order);
     }
 
+    [Fact]
+    public void Who_enumerates_annotations_is_not_disturbed_by_a_change()
+    {
+        var resource = new ExecutableResource("x", "x", "/");
+        var seen = 0;
+        foreach (var _ in resource.Annotations)
+        {
+            resource.Annotations.Add(new ExplicitStartupAnnotation());
+            seen++;
+        }
+
+        Assert.Equal(1, seen);
+        Assert.Equal(2, resource.Annotations.Count);
+    }
+
     private static Task ReadyAsync(RunningApplication run, string name) => Task.WhenAll(run.Replicas(name).Select(r => r.Ready)).WaitAsync(TimeSpan.FromSeconds(60), Stop);
 
     private static Task StateAsync(RunningApplication run, string id, string state) =>
