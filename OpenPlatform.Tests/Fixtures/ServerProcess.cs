@@ -42,6 +42,7 @@ public abstract class ServerProcess : IAsyncDisposable
             catch (FileNotFoundException e) when (Environment.GetEnvironmentVariable("CI") != "true")
             {
                 _missing = e.Message;
+                System.IO.Directory.Delete(Directory, recursive: true); // nobody disposes of a test that is skipped while it is set up
                 return;
             }
 
@@ -153,6 +154,9 @@ public abstract class ServerProcess : IAsyncDisposable
     {
         GC.SuppressFinalize(this);
         await KillAsync();
-        System.IO.Directory.Delete(Directory, recursive: true);
+        if (System.IO.Directory.Exists(Directory))
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
     }
 }
