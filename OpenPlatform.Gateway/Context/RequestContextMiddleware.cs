@@ -22,7 +22,13 @@ internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnaps
         var snapshot = active.Current;
         var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context));
         context.Features.Set(request);
-        return snapshot is null ? refusals.WriteAsync(context, request, Refusal.NotReady) : next(context);
+        if (snapshot is not null)
+        {
+            return next(context);
+        }
+
+        context.Response.Headers.RetryAfter = "1";
+        return refusals.WriteAsync(context, request, Refusal.NotReady);
     }
 
     /// <summary>True for <c>/health</c> and <c>/alive</c>, as long as no API is published there.</summary>

@@ -1,4 +1,5 @@
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Instances;
 using OpenPlatform.ServiceDefaults.Redis;
 
 namespace OpenPlatform.Gateway.Limits;
@@ -21,17 +22,15 @@ internal enum LimitDecision
 /// </summary>
 internal sealed class RateLimiter
 {
-    /// <summary>Longest wait of a request for a loan.</summary>
-    private static readonly TimeSpan LoanDeadline = TimeSpan.FromMilliseconds(50);
-
     private readonly string _key;
     private readonly long _requests;
     private readonly long _window;
     private readonly long _block;
     private readonly TokenLender _lender;
     private readonly MonotonicClock _clock;
-    private readonly Func<int> _gateways;
+    private readonly GatewayCount _gateways;
     private readonly TimeProvider _time;
+    private readonly TimeSpan _deadline;
     private readonly Lock _loanLock = new();
 
     private LocalBucket _local;
@@ -45,7 +44,7 @@ internal sealed class RateLimiter
     private int _waiting;
     private Task? _loan;
 
-    public RateLimiter(string key, RateLimitModel limit, TokenLender lender, MonotonicClock clock, Func<int> gateways, TimeProvider time)
+    public RateLimiter(string key, RateLimitModel limit, TimeSpan loanDeadline, TokenLender lender, MonotonicClock clock, GatewayCount gateways, TimeProvider time)
     {
         _key = key;
         _requests = limit.Requests;
@@ -53,6 +52,7 @@ internal sealed class RateLimiter
 
         // A hundredth of the limit: what may lie unused on a gateway. Small limits: one by one.
         _block = Math.Clamp(_requests / 100, 1, 10_000);
+        _deadline = loanDeadline;
         _lender = lender;
         _clock = clock;
         _gateways = gateways;
@@ -69,7 +69,8 @@ internal sealed class RateLimiter
     /// <summary>True when forgetting this limiter loses nothing.</summary>
     public bool IsIdle(long now) => now - LastUsed > (2 * _window) + 1_000_000 && Volatile.Read(ref _unpaid) == 0;
 
-    private double Interval(int gateways) => (double)_window / _requests * gateways;
+    /// <summary>µs that one request costs in this gateway's share of the limit.</summary>
+    private double Interval() => (double)_window / _requests * _gateways.Live;
 
     /// <summary>Takes a token if that can be decided now. Allocates nothing (a loan ahead of need does, once per block).</summary>
     /// <param name="wait">When refused: µs until a token is there.</param>
@@ -98,10 +99,10 @@ internal sealed class RateLimiter
         return LimitDecision.Wait;
     }
 
-    /// <summary>Waits for a loan, at most 50 ms; then decides locally.</summary>
+    /// <summary>Waits for a loan, at most as long as the options say; then decides locally.</summary>
     public async ValueTask<(LimitDecision Decision, long Wait)> WaitAsync()
     {
-        var deadline = _clock.Now + (long)LoanDeadline.TotalMicroseconds;
+        var deadline = _clock.Now + (long)_deadline.TotalMicroseconds;
         Interlocked.Increment(ref _waiting);
         try
         {
@@ -150,7 +151,7 @@ internal sealed class RateLimiter
     {
         // It was paid for, wherever it came from: it becomes a token in hand, and is counted again when it is spent.
         var now = _clock.Now;
-        _local.Refund(Interval(_gateways()));
+        _local.Refund(Interval());
         if (Volatile.Read(ref _tokensUntil) <= now)
         {
             Volatile.Write(ref _tokens, 0);
@@ -170,7 +171,7 @@ internal sealed class RateLimiter
         }
 
         var level = _local.Level(now);
-        return ((long)((_window - Math.Min(level, _window)) / Interval(_gateways())), Seconds(level));
+        return ((long)((_window - Math.Min(level, _window)) / Interval()), Seconds(level));
     }
 
     /// <summary>Whole seconds, rounded up, at least 1: a caller that waits them finds a token.</summary>
@@ -195,7 +196,7 @@ internal sealed class RateLimiter
                 return false;
             }
 
-            _local.Charge(now, Interval(_gateways()), _window);
+            _local.Charge(now, Interval(), _window);
             if (keep <= _block / 2 && Volatile.Read(ref _left) > 8 * _block && _lender.IsUsable && Volatile.Read(ref _loan) is null)
             {
                 _ = BeginLoan();
@@ -215,7 +216,7 @@ internal sealed class RateLimiter
             _ = BeginLoan();
         }
 
-        if (!_local.TryTake(now, Interval(_gateways()), _window, out wait))
+        if (!_local.TryTake(now, Interval(), _window, out wait))
         {
             return LimitDecision.Refused;
         }
@@ -246,7 +247,7 @@ internal sealed class RateLimiter
         try
         {
             var recovering = Volatile.Read(ref _recovering) == 1;
-            var remembered = recovering ? (long)Math.Ceiling(_local.Level(_clock.Now) / Interval(_gateways())) : owed;
+            var remembered = recovering ? (long)Math.Ceiling(_local.Level(_clock.Now) / Interval()) : owed;
             var wanted = Math.Max(_block, Volatile.Read(ref _waiting));
             var loan = await _lender.LendAsync(_key, _requests, _window, wanted, owed, Math.Max(owed, remembered), CancellationToken.None);
             paid = true;

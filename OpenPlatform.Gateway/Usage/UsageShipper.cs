@@ -36,7 +36,7 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await (ExecuteTask ?? Task.CompletedTask).WaitAsync(linked.Token);
+            await (ExecuteTask ?? Task.CompletedTask).WaitAsync(linked.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // it ends cancelled
             await ShipOwnAsync(linked.Token);
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)

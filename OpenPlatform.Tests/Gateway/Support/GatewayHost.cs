@@ -18,7 +18,7 @@ internal sealed class GatewayHost : WebApplicationFactory<GatewayApp>
 
     private GatewayHost(Uri? catalog, TimeProvider? time, string? stateDirectory, IEnumerable<(string Key, string Value)> settings)
     {
-        UseKestrel(0);
+        UseKestrel();
         _time = time;
         _ownsState = stateDirectory is null;
         StateDirectory = stateDirectory ?? Directory.CreateTempSubdirectory("openplatform-gateway-").FullName;
@@ -35,6 +35,7 @@ internal sealed class GatewayHost : WebApplicationFactory<GatewayApp>
     /// <summary>What every gateway of the tests is told, in process or as a process of its own.</summary>
     public static IEnumerable<(string Key, string Value)> Settings(Uri? catalog, string stateDirectory) =>
     [
+        ("urls", "http://127.0.0.1:0"),
         ("OpenPlatform:KeyPepper", TestSnapshot.Pepper),
         ("OpenPlatform:ServiceToken", TestCatalog.Token),
         ("OpenPlatform:StateDirectory", stateDirectory),

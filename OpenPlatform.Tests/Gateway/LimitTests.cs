@@ -1,0 +1,219 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Limits;
+using OpenPlatform.ServiceDefaults.Redis;
+using OpenPlatform.Tests.Fixtures;
+using OpenPlatform.Tests.Gateway.Support;
+
+namespace OpenPlatform.Tests.Gateway;
+
+/// <summary>Limits shared through redis-server.</summary>
+public sealed class LimitsOnRedisTests(RedisServerFixture server) : LimitTests(server), IClassFixture<RedisServerFixture>
+{
+    [Fact]
+    public async Task A_frozen_Redis_fails_no_request_and_delays_few_of_them()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(50, 3600)]));
+        await using var gateway = await StartAsync(catalog, loanDeadline: "00:00:00.05");
+        using var client = gateway.Client();
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await CallAsync(client));
+        }
+
+        Server.Freeze();
+        try
+        {
+            // The limit still holds, now by this gateway alone: 50 in all, no error, nobody waits longer than for one loan.
+            var answers = new List<HttpStatusCode>();
+            for (var i = 0; i < 60; i++)
+            {
+                answers.Add(await CallAsync(client));
+            }
+
+            Assert.All(answers, static status => Assert.True(status is HttpStatusCode.OK or HttpStatusCode.TooManyRequests, $"{status}"));
+            Assert.InRange(answers.Count(static status => status == HttpStatusCode.OK), 39, 41);
+        }
+        finally
+        {
+            Server.Thaw();
+        }
+
+        // What was served meanwhile is paid back: the return of Redis gives no second helping.
+        var lender = gateway.Services.GetRequiredService<TokenLender>();
+        await Eventually.TrueAsync(async () => await CallAsync(client) is HttpStatusCode.OK or HttpStatusCode.TooManyRequests && lender.IsUsable);
+        var more = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            more += await CallAsync(client) == HttpStatusCode.OK ? 1 : 0;
+        }
+
+        Assert.InRange(more, 0, 1);
+    }
+
+    [Fact]
+    public async Task A_Redis_that_lost_everything_gives_no_second_helping()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(20, 3600)]));
+        await using var gateway = await StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await CallAsync(client));
+        }
+
+        await Server.KillAsync();
+        var lender = gateway.Services.GetRequiredService<TokenLender>();
+        await Eventually.TrueAsync(() => !lender.IsUsable);
+        Assert.Equal(HttpStatusCode.TooManyRequests, await CallAsync(client));
+        await Server.StartAsync();
+        await Eventually.TrueAsync(async () => await CallAsync(client) == HttpStatusCode.TooManyRequests && lender.IsUsable);
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(HttpStatusCode.TooManyRequests, await CallAsync(client));
+        }
+    }
+}
+
+/// <summary>The same on Garnet, which runs another Lua.</summary>
+public sealed class LimitsOnGarnetTests(GarnetFixture server) : LimitTests(server), IClassFixture<GarnetFixture>;
+
+public abstract class LimitTests(RedisLikeServer server)
+{
+    protected RedisLikeServer Server { get; } = server;
+
+    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Two_gateways_share_a_small_limit_exactly()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(7, 3600)]));
+        await using var first = await StartAsync(catalog);
+        await using var second = await StartAsync(catalog);
+        using var one = first.Client();
+        using var two = second.Client();
+
+        var allowed = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            allowed += await CallAsync(i % 2 == 0 ? one : two) == HttpStatusCode.OK ? 1 : 0;
+        }
+
+        Assert.Equal(7, allowed);
+        using var refused = await one.GetAsync("/orders/v1/orders", Stop);
+        await PipelineTests.AssertRefusedAsync(refused, HttpStatusCode.TooManyRequests, "rate-limited");
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 400, 515); // a seventh of an hour
+    }
+
+    [Fact]
+    public async Task Under_load_from_all_sides_a_limit_is_neither_exceeded_nor_wasted()
+    {
+        const int Limit = 1000;
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(Limit, 86_400)]));
+        await using var first = await StartAsync(catalog);
+        await using var second = await StartAsync(catalog);
+
+        var allowed = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 8), Stop, async (client, stop) =>
+        {
+            // Four fifths of the clients are at one gateway.
+            using var http = (client < 6 ? first : second).Client();
+            for (var i = 0; i < 200; i++)
+            {
+                if (await CallAsync(http) == HttpStatusCode.OK)
+                {
+                    Interlocked.Increment(ref allowed);
+                }
+            }
+        });
+
+        // A window of a day gives back 0.7 a minute; a hundredth may lie with a gateway that has run out of requests.
+        Assert.InRange(allowed, Limit * 98 / 100, Limit + 2);
+    }
+
+    [Fact]
+    public async Task Who_obeys_Retry_After_succeeds()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(2, 2)]));
+        await using var gateway = await StartAsync(catalog);
+        using var client = gateway.Client();
+        TimeSpan? wait = null;
+        for (var i = 0; i < 20 && wait is null; i++)
+        {
+            using var response = await client.GetAsync("/orders/v1/orders", Stop);
+            wait = response.StatusCode == HttpStatusCode.TooManyRequests ? response.Headers.RetryAfter!.Delta : null;
+        }
+
+        Assert.Equal(TimeSpan.FromSeconds(1), wait);
+        await Task.Delay(wait!.Value, Stop); // what the answer asks for
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(client));
+    }
+
+    [Fact]
+    public async Task The_script_lends_what_is_there_and_takes_what_is_owed()
+    {
+        await using var gateway = await GatewayHost.StartAsync(catalog: null, untilReady: false, settings: ("ConnectionStrings:redis", Server.ConnectionString));
+        var redis = gateway.Services.GetRequiredService<IRedis>();
+        await Eventually.TrueAsync(() => redis.IsAvailable);
+        var lender = gateway.Services.GetRequiredService<TokenLender>();
+        await WarmAsync(lender);
+        var key = $"openplatform:test:{Guid.NewGuid():N}";
+        const long Hour = 3_600_000_000;
+        ValueTask<Loan> Lend(long wanted, long owed = 0, long remembered = 0) => lender.LendAsync(key, 7, Hour, wanted, owed, remembered, Stop);
+
+        Assert.Equal((3L, 4L, 0L), Parts(await Lend(3)));
+        Assert.Equal((1L, 3L, 0L), Parts(await Lend(1)));
+        Assert.Equal((0L, 1L, 0L), Parts(await Lend(0, owed: 2)));
+        Assert.Equal(1L, (await Lend(5)).Granted);
+        var empty = await Lend(1);
+        Assert.Equal(0, empty.Granted);
+        Assert.InRange(empty.WaitMicroseconds, (Hour / 7) - 60_000_000, (Hour / 7) + 10); // rounded up, and a tenth of a µs at each loan
+        Assert.InRange(empty.FullMicroseconds, Hour - 60_000_000, Hour + 10);
+
+        // Owed more than a bucket holds: it is full of debt, not deeper. Forgotten: the gateway's memory counts.
+        Assert.InRange((await Lend(1, owed: 1000)).WaitMicroseconds, (Hour / 7) - 60_000_000, (Hour / 7) + 10);
+        await redis.ExecuteAsync(["DEL", key], Stop);
+        Assert.Equal((1L, 1L, 0L), Parts(await Lend(1, owed: 0, remembered: 5)));
+    }
+
+    private protected async Task<GatewayHost> StartAsync(TestCatalog catalog, string? loanDeadline = null)
+    {
+        var gateway = await GatewayHost.StartAsync(catalog, settings:
+        [
+            ("ConnectionStrings:redis", Server.ConnectionString), ("OpenPlatform:Gateway:Limits:LoanDeadline", loanDeadline ?? "00:00:10"),
+        ]);
+        var lender = gateway.Services.GetRequiredService<TokenLender>();
+        await Eventually.TrueAsync(() => lender.IsUsable);
+
+        await WarmAsync(lender);
+        return gateway;
+    }
+
+    /// <summary>A server compiles a script when it first sees it: not within a request of a test that counts exactly.</summary>
+    private static Task WarmAsync(TokenLender lender) => Eventually.TrueAsync(async () =>
+    {
+        try
+        {
+            await lender.LendAsync("openplatform:test:warm", 1, 1, 0, 0, 0, Stop);
+            return lender.IsUsable;
+        }
+        catch (RedisUnavailableException)
+        {
+            return false;
+        }
+    });
+
+    protected static async Task<HttpStatusCode> CallAsync(HttpClient client)
+    {
+        using var response = await client.GetAsync("/orders/v1/orders", Stop);
+        return response.StatusCode;
+    }
+
+    private static (long Granted, long Left, long Wait) Parts(Loan loan) => (loan.Granted, loan.Left, loan.WaitMicroseconds);
+}
