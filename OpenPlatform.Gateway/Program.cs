@@ -31,6 +31,7 @@ _ = app.Services.GetRequiredService<ApiKeyAuthenticator>(); // a missing pepper 
 app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), static pipeline =>
 {
     pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
+    pipeline.UseFaultRefusals();                           // an unexpected exception                  -> 500
     pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 400, 404, 405
     pipeline.UseMiddleware<AuthenticationMiddleware>();    // API key -> application                   -> 401
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403

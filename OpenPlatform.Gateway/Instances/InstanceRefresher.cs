@@ -7,7 +7,7 @@ namespace OpenPlatform.Gateway.Instances;
 
 /// <summary>Reads the lease registry every 500 ms and at once when it pokes or a new snapshot is in force.</summary>
 internal sealed class InstanceRefresher(
-    ActiveSnapshot active, InstanceDirectory directory, GatewayCount gateways, LimiterTable limiters, IServiceProvider services, ILogger<InstanceRefresher> logger)
+    ActiveSnapshot active, InstanceDirectory directory, GatewayCount gateways, LimiterTable limiters, ServiceIdentity identity, IServiceProvider services, ILogger<InstanceRefresher> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
@@ -70,7 +70,7 @@ internal sealed class InstanceRefresher(
             }
         }
 
-        var peers = await registry.ReadAsync("gateway", cancellationToken);
+        var peers = await registry.ReadAsync(identity.Service, cancellationToken);
         if (peers.Count > 0)
         {
             gateways.Live = peers.Count(static p => p.Status == InstanceStatus.Ready);

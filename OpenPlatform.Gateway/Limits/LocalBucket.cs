@@ -1,32 +1,36 @@
 namespace OpenPlatform.Gateway.Limits;
 
 /// <summary>
-/// GCRA (ITU-T I.371) in one number: the theoretical arrival time, in µs. A bucket of (share of) <c>requests</c> that refills over
-/// the window. Lock-free.
+/// GCRA (ITU-T I.371) in one number: the theoretical arrival time, in ns, because a thousand million requests a second are 1 ns
+/// apart. A bucket of (this gateway's share of) a limit that refills over the window. Lock-free. Arguments are µs.
 /// </summary>
 internal struct LocalBucket
 {
+    private const long Nanoseconds = 1000;
+
     private long _arrival;
 
-    /// <summary>Takes one request of a bucket in which one costs <paramref name="interval"/> µs and that refills in
-    /// <paramref name="window"/> µs; otherwise says in how many µs it could.</summary>
+    /// <summary>Takes one request, which costs <paramref name="interval"/> µs; otherwise says in how many µs it could.</summary>
     public bool TryTake(long now, double interval, long window, out long wait)
     {
-        // A share of less than one request must still let one through now and then.
-        var tolerance = Math.Max(window, (long)Math.Ceiling(interval));
+        var cost = Cost(interval);
+        var present = now * Nanoseconds;
+
+        // A share of less than one request must still let one through now and then. And the rounding of the cost must not take
+        // the last request of the bucket: a hundredth of one, at most 1 ms.
+        var tolerance = Math.Max(window * Nanoseconds, cost) + Math.Min(cost / 100, 1_000_000);
         while (true)
         {
             var seen = Volatile.Read(ref _arrival);
-            var arrival = Math.Max(seen, now) + interval;
-
-            // Half a microsecond of rounding per request must not cost the last request of the bucket.
-            wait = (long)Math.Ceiling(arrival - now - tolerance - Math.Min(interval / 100, 1000));
-            if (wait > 0)
+            var arrival = Math.Max(seen, present) + cost;
+            var early = arrival - present - tolerance;
+            if (early > 0)
             {
+                wait = (early + Nanoseconds - 1) / Nanoseconds;
                 return false;
             }
 
-            if (Interlocked.CompareExchange(ref _arrival, (long)Math.Round(arrival), seen) == seen)
+            if (Interlocked.CompareExchange(ref _arrival, arrival, seen) == seen)
             {
                 wait = 0;
                 return true;
@@ -37,11 +41,13 @@ internal struct LocalBucket
     /// <summary>Counts one request that was allowed elsewhere; never fills beyond the brim.</summary>
     public void Charge(long now, double interval, long window)
     {
+        var cost = Cost(interval);
+        var present = now * Nanoseconds;
         while (true)
         {
             var seen = Volatile.Read(ref _arrival);
-            var arrival = Math.Min(Math.Max(seen, now) + interval, now + Math.Max(window, interval));
-            if (Interlocked.CompareExchange(ref _arrival, (long)Math.Round(arrival), seen) == seen)
+            var arrival = Math.Min(Math.Max(seen, present) + cost, present + Math.Max(window * Nanoseconds, cost));
+            if (Interlocked.CompareExchange(ref _arrival, arrival, seen) == seen)
             {
                 return;
             }
@@ -49,8 +55,10 @@ internal struct LocalBucket
     }
 
     /// <summary>Takes a charge back.</summary>
-    public void Refund(double interval) => Interlocked.Add(ref _arrival, -(long)Math.Round(interval));
+    public void Refund(double interval) => Interlocked.Add(ref _arrival, -Cost(interval));
 
     /// <summary>µs until the bucket is full again.</summary>
-    public readonly long Level(long now) => Math.Max(0, Volatile.Read(in _arrival) - now);
+    public readonly long Level(long now) => Math.Max(0, (Volatile.Read(in _arrival) / Nanoseconds) - now);
+
+    private static long Cost(double interval) => Math.Max(1, (long)Math.Round(interval * Nanoseconds));
 }

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Http.Resilience;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
@@ -13,10 +14,20 @@ internal static class SnapshotServices
         services.AddSingleton<ActiveSnapshot>();
         services.AddHttpClient(nameof(CatalogClient), client =>
         {
-            client.BaseAddress = new(builder.Configuration["services:catalog:http:0"] ?? "http://catalog");
+            client.BaseAddress = new("http://catalog");
             client.MaxResponseContentBufferSize = 256 << 20;
             client.DefaultRequestHeaders.Authorization =
                 new AuthenticationHeaderValue("Bearer", builder.Configuration["OpenPlatform:ServiceToken"] ?? string.Empty);
+        })
+        .UseSocketsHttpHandler(static (handler, _) => handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2))
+        .SetHandlerLifetime(Timeout.InfiniteTimeSpan) // one client for the life of the process
+        .ConfigureAdditionalHttpMessageHandlers(static (handlers, _) =>
+        {
+            // The poll is the retry: a back-off inside a call would sleep through the catalog's return and through every poke.
+            foreach (var resilience in handlers.Where(static handler => handler is ResilienceHandler).ToArray())
+            {
+                handlers.Remove(resilience);
+            }
         });
         services.AddSingleton(static provider => new CatalogClient(provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(CatalogClient))));
         services.AddHostedService<SnapshotRefresher>();

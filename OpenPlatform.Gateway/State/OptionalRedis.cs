@@ -1,3 +1,4 @@
+using OpenPlatform.ServiceDefaults.Instances;
 using OpenPlatform.ServiceDefaults.Redis;
 
 namespace OpenPlatform.Gateway.State;
@@ -19,6 +20,15 @@ internal static class OptionalRedisServices
             builder.AddRedisClient(OptionalRedis.ConnectionName);
             builder.AddLeaseRegistry();
             builder.AddInstanceLease();
+
+            // Gateways believe each other's leases: the limit is divided by their number when Redis goes away.
+            builder.Services.AddOptions<LeaseOptions>().PostConfigure<ServiceIdentity>(static (leases, identity) =>
+            {
+                if (leases.Key is { } own)
+                {
+                    leases.Keys.TryAdd(identity.Service, own);
+                }
+            });
             builder.Services.AddSingleton(static services => new OptionalRedis(services.GetRequiredService<IRedis>()));
         }
         else

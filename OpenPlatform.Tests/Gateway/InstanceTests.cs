@@ -1,5 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
+using OpenPlatform.Contracts;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.ServiceDefaults.Redis;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -64,6 +67,44 @@ public sealed class InstanceTests(RedisServerFixture redis) : IClassFixture<Redi
         {
             Directory.Delete(state, recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task A_poke_over_Redis_brings_a_new_revision_without_waiting_for_the_poll()
+    {
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([], service: "nobody"));
+        await using var gateway = await GatewayHost.StartAsync(catalog, settings:
+        [
+            ("ConnectionStrings:redis", redis.ConnectionString), ("OpenPlatform:Gateway:Snapshots:PollInterval", "00:10:00"),
+        ]);
+        var client = gateway.Services.GetRequiredService<IRedis>();
+        catalog.Publish(TestSnapshot.Create([], revision: 2, service: "nobody"));
+        await Eventually.TrueAsync(async () =>
+        {
+            if (client.IsAvailable)
+            {
+                await client.ExecuteAsync(["PUBLISH", InternalApi.RevisionChannel, 2], Stop);
+            }
+
+            return gateway.Snapshot.Current!.Revision == 2;
+        });
+    }
+
+    [Fact]
+    public async Task Gateways_count_each_other_by_their_leases()
+    {
+        (string, string)[] settings =
+        [
+            ("ConnectionStrings:redis", redis.ConnectionString), ("OpenPlatform:Leases:Service", "gateway"), ("OpenPlatform:Leases:Key", "lease-key-of-gateways-in-tests"),
+        ];
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([], service: "nobody"));
+        await using var one = await GatewayHost.StartAsync(catalog, settings: settings);
+        await using (await GatewayHost.StartAsync(catalog, settings: settings))
+        {
+            await Eventually.TrueAsync(() => one.Services.GetRequiredService<GatewayCount>().Live == 2);
+        }
+
+        await Eventually.TrueAsync(() => one.Services.GetRequiredService<GatewayCount>().Live == 1);
     }
 
     [Fact]
