@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
-using Npgsql;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Problems;
 
@@ -21,7 +21,7 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         {
             BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
             BadHttpRequestException bad => CatalogProblem.OfStatus(bad.StatusCode, bad.Message),
-            _ when IsDatabaseAway(exception) => CatalogProblem.Unavailable("The catalog's database does not answer. Nothing is known to be changed; try again."),
+            _ when DatabaseFaults.IsAway(exception) => CatalogProblem.Unavailable("The catalog's database does not answer. Nothing is known to be changed; try again."),
             _ => CatalogProblem.OfStatus(StatusCodes.Status500InternalServerError),
         };
         if (problem.Status == StatusCodes.Status503ServiceUnavailable)
@@ -36,15 +36,6 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         await problem.ExecuteAsync(httpContext);
         return true;
     }
-
-    /// <summary>True when <paramref name="exception"/> says that Postgres cannot be reached or is on its way down or up.</summary>
-    private static bool IsDatabaseAway(Exception exception) => exception switch
-    {
-        // 08: connection, 53: resources, 57P: shutdown, crash, starting up; 25006: a standby, during a failover (PostgreSQL, appendix A).
-        PostgresException postgres => postgres.IsTransient || postgres.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or "25006",
-        NpgsqlException or TimeoutException => true,
-        _ => false,
-    };
 
     private static CatalogProblem OfJson(JsonException exception)
     {

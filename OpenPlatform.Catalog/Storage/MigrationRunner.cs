@@ -77,7 +77,7 @@ internal sealed partial class MigrationRunner(NpgsqlDataSource database, TimePro
         {
             await connection.ExecuteAsync(new CommandDefinition(migration.Sql, transaction: transaction, commandTimeout: 0, cancellationToken: cancellationToken));
         }
-        catch (PostgresException exception) when (!exception.IsTransient)
+        catch (PostgresException exception) when (!DatabaseFaults.IsAway(exception))
         {
             throw new MigrationException($"Migration {migration.Name} failed and was rolled back: {exception.MessageText}", exception);
         }

@@ -74,6 +74,9 @@ internal sealed partial class StorageStarter(
             {
                 state.Fail(exception);
                 LogFailed(exception);
+                // A host that is stopped while it starts dies of a cancellation, and nobody reads the reason above.
+                using var startedOrStopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStarted, stoppingToken);
+                await Task.Delay(Timeout.InfiniteTimeSpan, startedOrStopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 lifetime.StopApplication();
                 return;
             }

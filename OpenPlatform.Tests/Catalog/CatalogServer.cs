@@ -61,7 +61,8 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
             _settings[key] = value;
         }
 
-        UseKestrel(0);
+        // Not UseKestrel(0): it sets the port after the host is built, and the service's own Run may have begun to listen by then.
+        UseKestrel();
     }
 
     public LogLines Logs { get; } = new();
@@ -107,6 +108,7 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseEnvironment(_environment);
+        builder.UseUrls("http://127.0.0.1:0");
         foreach (var (key, value) in _settings.Where(static setting => setting.Value is not null))
         {
             builder.UseSetting(key, value);

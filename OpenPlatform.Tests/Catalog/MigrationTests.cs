@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -101,6 +102,41 @@ public sealed class MigrationTests(SharedPostgres postgres)
         await using var database = await DatabaseAsync();
         await Runner(database).RunAsync([First, Second], default);
         await Runner(database).RunAsync([First], default);
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_fit_ends_the_process_with_an_error_that_says_why()
+    {
+        var connectionString = await postgres.CreateDatabaseAsync();
+        await using (var database = NpgsqlDataSource.Create(connectionString))
+        {
+            await Runner(database).RunAsync(Migrations.Embedded(), default);
+            await using var connection = await database.OpenConnectionAsync();
+            await connection.ExecuteAsync("update schema_migrations set checksum = 'x'");
+        }
+
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")])
+        {
+            WorkingDirectory = AppContext.BaseDirectory,
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            Environment =
+            {
+                ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["ConnectionStrings__catalogdb"] = connectionString, ["ConnectionStrings__redis"] = "127.0.0.1:1",
+                ["OpenPlatform__AdminToken"] = CatalogServer.AdminToken, ["OpenPlatform__ServiceToken"] = CatalogServer.ServiceToken, ["OpenPlatform__KeyPepper"] = CatalogServer.Pepper,
+            },
+        })!;
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal(1, process.ExitCode);
+            Assert.Contains("0001_catalog.sql was changed after it was applied", await output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            process.Kill();
+        }
     }
 
     private static MigrationRunner Runner(NpgsqlDataSource database) => new(database, TimeProvider.System, NullLogger<MigrationRunner>.Instance);

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Tests.Fixtures;
 
@@ -36,6 +37,25 @@ public sealed class SeedTests(SharedPostgres postgres)
         var right = Assert.Single(snapshot.Subscriptions);
         Assert.Equal((application.ApplicationId, api.VersionId), (right.ApplicationId, right.VersionId));
         Assert.Equal("demo", snapshot.Plans.Single(plan => plan.PlanId == right.PlanId).Name);
+    }
+
+    [Fact]
+    public async Task The_seeded_operations_are_those_that_the_sample_describes_itself()
+    {
+        await using var sample = await ServiceProcess.StartAsync("Orders.dll", new Dictionary<string, string> { ["ConnectionStrings__redis"] = "127.0.0.1:1", ["OpenPlatform__Leases__Key"] = "lease-key-of-the-tests" });
+        using var client = new HttpClient { BaseAddress = sample.Address };
+        var document = JsonNode.Parse(await client.GetStringAsync("/openapi/v1.json"));
+        await using var catalog = Development(await postgres.CreateDatabaseAsync(), DemoKey);
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var seeded = Assert.Single((await catalog.SnapshotAsync()).Apis);
+
+        await admin.CreateAsync("apis", new { name = "imported", version = "v1", basePath = "/imported", backendId = seeded.BackendId, openApi = document });
+
+        var imported = Assert.Single((await catalog.SnapshotAsync()).Apis, api => api.Name == "imported");
+        Assert.Equal(
+            imported.Operations.OrderBy(operation => operation.OperationId, StringComparer.Ordinal),
+            seeded.Operations.OrderBy(operation => operation.OperationId, StringComparer.Ordinal));
     }
 
     [Fact]
