@@ -16,7 +16,7 @@ public static partial class PostgresBuilderExtensions
     private const string MaintenanceDatabase = "postgres";
 
     /// <summary>
-    /// A PostgreSQL server: a container where a container engine runs, otherwise a process (from the PATH or an embedded build;
+    /// A PostgreSQL server: the one of <c>ConnectionStrings:&lt;name&gt;</c> where the configuration has it; otherwise a container where a container engine runs, otherwise a process (from the PATH or an embedded build;
     /// configuration <c>LocalServers:Postgres</c> = <c>path</c>, <c>embedded</c> or <c>container</c> chooses).
     /// </summary>
     /// <param name="builder">The application.</param>
@@ -33,6 +33,11 @@ public static partial class PostgresBuilderExtensions
         var check = $"{name}_check";
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(check, _ => new PostgresHealthCheck(server.GetConnectionStringAsync, MaintenanceDatabase), failureStatus: null, tags: null));
         builder.Eventing.Subscribe<ResourceReadyEvent>(server, (ready, cancellationToken) => CreateDatabasesAsync(server, builder.Resources, ready.Services, cancellationToken));
+        if (GivenServer.Find(builder, name) is { } given)
+        {
+            return builder.AddGiven(server, given).WithIconName("DatabaseMultiple").WithHealthCheck(check);
+        }
+
         return builder.AddResource(server)
             .WithEndpoint(port: port, targetPort: 5432, name: PostgresServerResource.PrimaryEndpointName)
             .WithImage(Image, Tag)
@@ -62,7 +67,8 @@ public static partial class PostgresBuilderExtensions
         var check = $"{name}_check";
         builder.ApplicationBuilder.Services.AddHealthChecks().Add(new HealthCheckRegistration(check,
             _ => new PostgresHealthCheck(token => database.ConnectionStringExpression.GetValueAsync(token), database: null), failureStatus: null, tags: null));
-        return builder.ApplicationBuilder.AddResource(database).WithIconName("Database").WithHealthCheck(check);
+        var added = builder.ApplicationBuilder.AddResource(database).WithIconName("Database").WithHealthCheck(check);
+        return GivenServer.Of(builder.Resource) is null ? added : added.RunsElsewhere();
     }
 
     /// <summary>Runs this statement instead of a plain CREATE DATABASE.</summary>
@@ -108,7 +114,7 @@ public static partial class PostgresBuilderExtensions
     public static IResourceBuilder<PostgresServerResource> WithHostPort(this IResourceBuilder<PostgresServerResource> builder, int? port)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.WithEndpoint(PostgresServerResource.PrimaryEndpointName, endpoint => endpoint.Port = port);
+        return builder.WithEndpoint(PostgresServerResource.PrimaryEndpointName, endpoint => endpoint.Port = port, createIfNotExists: false);
     }
 
     /// <summary>The image keeps its data one level higher since version 18.</summary>

@@ -5,7 +5,7 @@ namespace OpenPlatform.Hosting;
 
 /// <summary>Logs in and asks for one row.</summary>
 /// <param name="connectionString">Of the server or of one database.</param>
-/// <param name="database">Overrides the string's database: a server's string has none, and Npgsql would take one named like the user.</param>
+/// <param name="database">For a string that names none: a server's; Npgsql would take one named like the user.</param>
 internal sealed class PostgresHealthCheck(Func<CancellationToken, ValueTask<string?>> connectionString, string? database) : IHealthCheck
 {
     private const int LimitSeconds = 5;
@@ -31,11 +31,7 @@ internal sealed class PostgresHealthCheck(Func<CancellationToken, ValueTask<stri
     internal static string ForOneUse(string connectionString, string? database)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, Timeout = LimitSeconds, CommandTimeout = LimitSeconds };
-        if (database is not null)
-        {
-            builder.Database = database;
-        }
-
+        builder.Database ??= database;
         return builder.ConnectionString;
     }
 }

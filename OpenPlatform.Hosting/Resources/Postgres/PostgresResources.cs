@@ -1,3 +1,6 @@
+using Npgsql;
+using OpenPlatform.Hosting;
+
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>A PostgreSQL server.</summary>
@@ -69,15 +72,34 @@ public class PostgresServerResource(string name, ParameterResource? userName, Pa
         return url.Build();
     }
 
-    IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties() =>
-    [
-        new("Host", ReferenceExpression.Create($"{Host}")),
-        new("Port", ReferenceExpression.Create($"{Port}")),
-        new("Username", UserNameReference),
-        new("Password", ReferenceExpression.Create($"{PasswordParameter}")),
-        new("Uri", UriExpression),
-        new("JdbcConnectionString", JdbcConnectionString),
-    ];
+    IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties() => ConnectionProperties(databaseName: null);
+
+    internal IEnumerable<KeyValuePair<string, ReferenceExpression>> ConnectionProperties(string? databaseName) => GivenServer.Of(this) is { } text
+        ? PropertiesOf(new NpgsqlConnectionStringBuilder(text), databaseName)
+        :
+        [
+            new("Host", ReferenceExpression.Create($"{Host}")),
+            new("Port", ReferenceExpression.Create($"{Port}")),
+            new("Username", UserNameReference),
+            new("Password", ReferenceExpression.Create($"{PasswordParameter}")),
+            new("Uri", BuildUri(databaseName)),
+            new("JdbcConnectionString", BuildJdbc(databaseName)),
+        ];
+
+    private static Dictionary<string, ReferenceExpression> PropertiesOf(NpgsqlConnectionStringBuilder given, string? databaseName)
+    {
+        var path = databaseName is null ? "" : $"/{Uri.EscapeDataString(databaseName)}";
+        var (user, password) = (given.Username ?? DefaultUserName, given.Password ?? "");
+        return new Dictionary<string, string>
+        {
+            ["Host"] = given.Host ?? "",
+            ["Port"] = $"{given.Port}",
+            ["Username"] = user,
+            ["Password"] = password,
+            ["Uri"] = $"postgresql://{Uri.EscapeDataString(user)}:{Uri.EscapeDataString(password)}@{given.Host}:{given.Port}{path}",
+            ["JdbcConnectionString"] = $"jdbc:postgresql://{given.Host}:{given.Port}{path}",
+        }.ToDictionary(property => property.Key, property => GivenServer.Literal(property.Value));
+    }
 }
 
 /// <summary>A database on a PostgreSQL server; created when the server is ready and does not have it.</summary>
@@ -95,12 +117,7 @@ public class PostgresDatabaseResource(string name, string databaseName, Postgres
     public ReferenceExpression JdbcConnectionString => Parent.BuildJdbc(DatabaseName);
 
     IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties() =>
-        ((IResourceWithConnectionString)Parent).GetConnectionProperties().Where(p => p.Key is not ("Uri" or "JdbcConnectionString")).Concat(
-        [
-            new("DatabaseName", ReferenceExpression.Create($"{DatabaseName}")),
-            new("Uri", UriExpression),
-            new("JdbcConnectionString", JdbcConnectionString),
-        ]);
+        Parent.ConnectionProperties(DatabaseName).Append(new("DatabaseName", ReferenceExpression.Create($"{DatabaseName}")));
 }
 
 /// <summary>The statement that creates a database, instead of a plain CREATE DATABASE.</summary>

@@ -16,7 +16,7 @@ public static class RedisBuilderExtensions
     public static IResourceBuilder<RedisResource> AddRedis(this IDistributedApplicationBuilder builder, string name, int? port) => builder.AddRedis(name, port, password: null);
 
     /// <summary>
-    /// A Redis server: a container where a container engine runs, otherwise a process (<c>redis-server</c> or Garnet; configuration
+    /// A Redis server: the one of <c>ConnectionStrings:&lt;name&gt;</c> where the configuration has it; otherwise a container where a container engine runs, otherwise a process (<c>redis-server</c> or Garnet; configuration
     /// <c>LocalServers:Redis</c> = <c>redis-server</c>, <c>garnet</c> or <c>container</c> chooses).
     /// </summary>
     /// <param name="builder">The application.</param>
@@ -30,6 +30,11 @@ public static class RedisBuilderExtensions
         var redis = new RedisResource(name, password?.Resource ?? ParameterResourceBuilderExtensions.CreateDefaultPasswordParameter(builder, $"{name}-password", special: false));
         var check = $"{name}_check";
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(check, _ => new RedisHealthCheck(redis.GetConnectionStringAsync), failureStatus: null, tags: null));
+        if (GivenServer.Find(builder, name) is { } given)
+        {
+            return builder.AddGiven(redis, given).WithIconName("Database").WithHealthCheck(check);
+        }
+
         return builder.AddResource(redis)
             .WithEndpoint(port: port, targetPort: 6379, name: RedisResource.PrimaryEndpointName, scheme: "redis")
             .WithImage(Image, Tag)
@@ -103,6 +108,6 @@ public static class RedisBuilderExtensions
     public static IResourceBuilder<RedisResource> WithHostPort(this IResourceBuilder<RedisResource> builder, int? port)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.WithEndpoint(RedisResource.PrimaryEndpointName, endpoint => endpoint.Port = port);
+        return builder.WithEndpoint(RedisResource.PrimaryEndpointName, endpoint => endpoint.Port = port, createIfNotExists: false);
     }
 }

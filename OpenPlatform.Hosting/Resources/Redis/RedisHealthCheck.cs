@@ -7,7 +7,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace OpenPlatform.Hosting;
 
 /// <summary>Logs in and says PING: a few lines of protocol instead of a client library.</summary>
-/// <param name="connectionString"><c>host:port[,password=…][,user=…][,ssl=true][,sslHost=…]</c>.</param>
+/// <param name="connectionString">In the form of StackExchange.Redis.</param>
 internal sealed class RedisHealthCheck(Func<CancellationToken, ValueTask<string?>> connectionString) : IHealthCheck
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
@@ -18,25 +18,21 @@ internal sealed class RedisHealthCheck(Func<CancellationToken, ValueTask<string?
         limit.CancelAfter(s_limit);
         try
         {
-            var parts = (await connectionString(limit.Token) ?? throw new FormatException("There is no connection string yet.")).Split(',');
-            var options = parts.Skip(1).Select(part => part.Split('=', 2)).Where(pair => pair.Length == 2).ToLookup(pair => pair[0].Trim().ToLowerInvariant(), pair => pair[1]);
-            var colon = parts[0].LastIndexOf(':');
-            var (host, port) = colon < 0 ? (parts[0], 6379) : (parts[0][..colon], int.Parse(parts[0][(colon + 1)..]));
-
+            var server = RedisConnectionString.Parse(await connectionString(limit.Token) ?? throw new FormatException("There is no connection string yet."));
             using var client = new TcpClient { NoDelay = true };
-            await client.ConnectAsync(host, port, limit.Token);
+            await client.ConnectAsync(server.Host, server.Port, limit.Token);
             Stream stream = client.GetStream();
             await using var tls = new SslStream(stream, leaveInnerStreamOpen: true);
-            if (options["ssl"].LastOrDefault() is { } ssl && bool.Parse(ssl))
+            if (server.Tls)
             {
-                await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = options["sslhost"].LastOrDefault() ?? host }, limit.Token);
+                await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = server.TlsHost }, limit.Token);
                 stream = tls;
             }
 
             using var reader = new StreamReader(stream, leaveOpen: true);
-            if (options["password"].LastOrDefault() is { Length: > 0 } password)
+            if (server.Password is { Length: > 0 } password)
             {
-                string[] login = options["user"].LastOrDefault() is { Length: > 0 } user ? ["AUTH", user, password] : ["AUTH", password];
+                string[] login = server.User is { Length: > 0 } user ? ["AUTH", user, password] : ["AUTH", password];
                 if (await AskAsync(stream, reader, login, limit.Token) is var answer && answer != "+OK")
                 {
                     return HealthCheckResult.Unhealthy($"The server refuses the login: {answer}");
@@ -67,5 +63,19 @@ internal sealed class RedisHealthCheck(Func<CancellationToken, ValueTask<string?
 
         await stream.WriteAsync(Encoding.UTF8.GetBytes(request.ToString()), cancellationToken);
         return await reader.ReadLineAsync(cancellationToken);
+    }
+}
+
+/// <summary><c>host[:port][,password=…][,user=…][,ssl=true][,sslHost=…]</c>, as StackExchange.Redis reads it; other options are passed over.</summary>
+internal sealed record RedisConnectionString(string Host, int Port, string? User, string? Password, bool Tls, string TlsHost)
+{
+    internal static RedisConnectionString Parse(string text)
+    {
+        var parts = text.Split(',');
+        var options = parts.Skip(1).Select(part => part.Split('=', 2)).Where(pair => pair.Length == 2).ToLookup(pair => pair[0].Trim().ToLowerInvariant(), pair => pair[1]);
+        var colon = parts[0].LastIndexOf(':');
+        var (host, port) = colon < 0 ? (parts[0], 6379) : (parts[0][..colon], int.Parse(parts[0][(colon + 1)..]));
+        return new(host, port, options["user"].LastOrDefault(), options["password"].LastOrDefault(),
+            options["ssl"].LastOrDefault() is { } ssl && bool.Parse(ssl), options["sslhost"].LastOrDefault() ?? host);
     }
 }

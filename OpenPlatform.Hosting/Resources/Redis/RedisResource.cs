@@ -1,3 +1,5 @@
+using OpenPlatform.Hosting;
+
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>A Redis server.</summary>
@@ -40,6 +42,16 @@ public class RedisResource(string name) : ContainerResource(name), IResourceWith
 
     IEnumerable<KeyValuePair<string, ReferenceExpression>> IResourceWithConnectionString.GetConnectionProperties()
     {
+        if (GivenServer.Of(this) is { } text)
+        {
+            var given = RedisConnectionString.Parse(text);
+            yield return new("Host", GivenServer.Literal(given.Host));
+            yield return new("Port", GivenServer.Literal($"{given.Port}"));
+            yield return new("Password", GivenServer.Literal(given.Password ?? ""));
+            yield return new("Uri", GivenServer.Literal($"{(given.Tls ? "rediss" : "redis")}://:{Uri.EscapeDataString(given.Password ?? "")}@{given.Host}:{given.Port}"));
+            yield break;
+        }
+
         yield return new("Host", ReferenceExpression.Create($"{Host}"));
         yield return new("Port", ReferenceExpression.Create($"{Port}"));
         if (PasswordParameter is { } password)
