@@ -9,7 +9,11 @@ internal sealed class StartupConsole(ResourceNotificationService notifications, 
 {
     private readonly Dictionary<string, Line> _shown = new(StringComparer.OrdinalIgnoreCase);
 
-    private sealed record Line(string Text, long Since);
+    internal TextWriter Output { get; init; } = Console.Out;
+
+    /// <param name="Since">When the present attempt to start began.</param>
+    /// <param name="Idle">Nothing was going on: the next thing that happens begins an attempt.</param>
+    private sealed record Line(string Text, long Since, bool Idle);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -20,7 +24,7 @@ internal sealed class StartupConsole(ResourceNotificationService notifications, 
             {
                 if (IsShown(change.Resource) && !change.Snapshot.IsHidden && Describe(change) is { } text)
                 {
-                    Console.Out.WriteLine($"{Name(change).PadRight(width)}  {text}");
+                    await Output.WriteLineAsync($"{Name(change).PadRight(width)}  {text}");
                 }
             }
         }
@@ -43,39 +47,47 @@ internal sealed class StartupConsole(ResourceNotificationService notifications, 
         {
             return null;
         }
-        var since = before?.Since ?? time.GetTimestamp();
-        var text = Text(snapshot, change.Resource.HasAnnotationOfType<HealthCheckAnnotation>(), before);
-        if (text == before?.Text)
+        // A database in a server says only how it ended up: on the way there it repeats the server.
+        if (Text(change, before) is not { } text || text == before?.Text || (change.Resource is IResourceWithParent && !IsDecided(snapshot)))
         {
             return null;
         }
-        // Waiting is not the resource's own time: the clock starts when it starts.
-        if (snapshot.State.Text == KnownResourceStates.Starting && before?.Text != text)
-        {
-            since = time.GetTimestamp();
-        }
-        _shown[change.ResourceId] = new(text, since);
+        var since = before is null or { Idle: true } ? time.GetTimestamp() : before.Since;
+        _shown[change.ResourceId] = new(text, since, IsDecided(snapshot) || snapshot.State.Text == KnownResourceStates.Waiting || snapshot.State.Text == KnownResourceStates.NotStarted || snapshot.ExitCode is not null);
         return text is "healthy" or "running" ? $"{text} after {Seconds(time.GetElapsedTime(since))}" : text;
     }
 
-    private string Text(CustomResourceSnapshot snapshot, bool hasChecks, Line? before)
+    /// <returns>Null when there is nothing worth a line.</returns>
+    private string? Text(ResourceEvent change, Line? before)
     {
-        var reason = snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.StateReason)?.Value as string;
+        var snapshot = change.Snapshot;
+        var reason = Property(snapshot, KnownProperties.StateReason) is string { Length: > 0 } why ? $": {why}" : "";
         var state = snapshot.State!.Text;
-        var text = state switch
+        if (state == KnownResourceStates.Running)
         {
-            _ when state == KnownResourceStates.Running && hasChecks => snapshot.HealthStatus == HealthStatus.Healthy ? "healthy"
-                : before is null or { Text: not ("healthy" or "unhealthy") } ? "started" : "unhealthy",
-            _ when state == KnownResourceStates.Waiting && snapshot.Properties.FirstOrDefault(p => p.Name == KnownProperties.WaitingFor)?.Value is IEnumerable<string> ids =>
-                $"waiting for {string.Join(", ", ids.Select(id => notifications.TryGetCurrentState(id, out var other) ? other.Resource.Name : id).Distinct())}",
-            _ when state == KnownResourceStates.FailedToStart => "failed to start",
-            _ when state == KnownResourceStates.NotStarted => "not started",
-            _ when state == KnownResourceStates.ValueMissing => "value missing",
-            _ when KnownResourceStates.TerminalStates.Contains(state) => snapshot.ExitCode switch { null or 0 => "finished", -1 => "killed", var code => $"crashed (exit code {code})" },
-            _ => state.ToLowerInvariant(),
-        };
-        return reason is { Length: > 0 } && text is not ("healthy" or "running" or "started") ? $"{text}: {reason}" : text;
+            return !change.Resource.HasAnnotationOfType<HealthCheckAnnotation>() ? "running"
+                : snapshot.HealthStatus == HealthStatus.Healthy ? "healthy"
+                : before is { Text: "healthy" } ? "unhealthy" + reason
+                : null;
+        }
+        if (state == KnownResourceStates.Waiting)
+        {
+            return Property(snapshot, KnownProperties.WaitingFor) is IEnumerable<string> ids
+                ? $"waiting for {string.Join(", ", ids.Select(id => notifications.TryGetCurrentState(id, out var other) ? other.Resource.Name : id).Distinct())}"
+                : null;
+        }
+        var text = state == KnownResourceStates.FailedToStart ? "failed to start"
+            : state == KnownResourceStates.NotStarted ? "not started"
+            : state == KnownResourceStates.ValueMissing ? "value missing"
+            : KnownResourceStates.TerminalStates.Contains(state) ? snapshot.ExitCode switch { null or 0 => "finished", -1 => "killed", var code => $"finished (exit code {code})" }
+            : char.ToLowerInvariant(state[0]) + state[1..];
+        return text + reason;
     }
+
+    private static bool IsDecided(CustomResourceSnapshot snapshot) =>
+        snapshot.HealthStatus == HealthStatus.Healthy || KnownResourceStates.TerminalStates.Contains(snapshot.State?.Text);
+
+    private static object? Property(CustomResourceSnapshot snapshot, string name) => snapshot.Properties.FirstOrDefault(p => p.Name == name)?.Value;
 
     /// <summary><c>orders/7f3k2m9d</c> where there are several, else the resource's name.</summary>
     private static string Name(ResourceEvent change) =>
