@@ -143,7 +143,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         {
             Services.AddPublishing();
         }
-        Services.AddCliBackchannel();
+        Services.AddCliBackchannel(Configuration);
     }
 
     private string? Metadata(string key) => AppHostAssembly?.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key.Equals(key, StringComparison.OrdinalIgnoreCase))?.Value;

@@ -4,11 +4,11 @@ namespace OpenPlatform.Hosting.Dashboard;
 
 internal static partial class DashboardLog
 {
-    [LoggerMessage(Level = LogLevel.Information, Message = "Now listening on: {DashboardUrl}")]
+    [LoggerMessage(EventId = 0, Level = LogLevel.Information, Message = "Now listening on: {DashboardUrl}")]
     internal static partial void Listening(ILogger logger, string dashboardUrl);
 
     // dotnet watch and IDEs look for this text to open a browser.
-    [LoggerMessage(Level = LogLevel.Information, Message = "Login to the dashboard at {LoginUrl}")]
+    [LoggerMessage(EventId = 0, EventName = "Login", Level = LogLevel.Information, Message = "Login to the dashboard at {LoginUrl}")]
     internal static partial void Login(ILogger logger, string loginUrl);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The dashboard did not get an answer to {Call}")]
