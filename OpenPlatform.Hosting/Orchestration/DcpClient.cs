@@ -19,6 +19,7 @@ internal sealed class DcpException(HttpStatusCode status, string message) : Exce
 internal sealed class DcpClient : IDisposable
 {
     private const string Root = "apis/" + DcpObject.GroupVersion + "/";
+    private static readonly TimeSpan GoneAfter = TimeSpan.FromSeconds(10);
     private readonly HttpClient _http;
     private readonly X509ChainPolicy _trust;
 
@@ -73,12 +74,6 @@ internal sealed class DcpClient : IDisposable
         return answer.StatusCode == HttpStatusCode.NotFound ? null : await ReadAsync<T>(answer, ct);
     }
 
-    public async Task<IReadOnlyList<T>> ListAsync<T>(CancellationToken ct) where T : DcpObject, IDcpKind
-    {
-        using var answer = await _http.GetAsync(Root + T.Plural, ct);
-        return (await ReadAsync<DcpList<T>>(answer, ct)).Items;
-    }
-
     /// <summary>Deletes the object, which stops what runs. An object that is not there is deleted already. Returns before the process is gone.</summary>
     public async Task DeleteAsync<T>(string name, CancellationToken ct) where T : DcpObject, IDcpKind
     {
@@ -102,6 +97,7 @@ internal sealed class DcpClient : IDisposable
     /// <summary>
     /// All objects as they are, then every change, until cancelled. After a lost connection everything comes again: treat ADDED as "is".
     /// </summary>
+    /// <exception cref="DcpException">DCP has not answered for 10 s: it is gone.</exception>
     public async IAsyncEnumerable<DcpWatchEvent<T>> WatchAsync<T>([EnumeratorCancellation] CancellationToken ct) where T : DcpObject, IDcpKind
     {
         while (!ct.IsCancellationRequested)
@@ -115,6 +111,19 @@ internal sealed class DcpClient : IDisposable
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(200), ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(GoneAfter);
+            try
+            {
+                await WaitUntilReadyAsync(limit.Token);
+            }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            {
+                throw new DcpException(HttpStatusCode.ServiceUnavailable, $"The orchestrator has not answered for {GoneAfter.TotalSeconds:0} s.");
+            }
+            catch (OperationCanceledException)
+            {
+            }
         }
     }
 

@@ -145,15 +145,13 @@ internal sealed record DcpContainerNetwork() : DcpObject("ContainerNetwork"), ID
 
 internal sealed record DcpContainerNetworkSpec(string NetworkName);
 
-internal sealed record DcpList<T>(IReadOnlyList<T> Items);
-
 internal sealed record DcpWatchEvent<T>(string Type, T Object);
 
 /// <summary>DCP's own run state: <c>Running → CleaningResources → CleanupComplete → Stopping</c>.</summary>
 internal sealed record DcpExecution(string Status, string? ShutdownResourceCleanup = null);
 
 /// <summary>The error object of DCP's API.</summary>
-internal sealed record DcpError(string? Message, string? Reason);
+internal sealed record DcpError(string? Message);
 
 internal sealed record DcpPatch(DcpStopSpec Spec)
 {
@@ -169,9 +167,8 @@ internal sealed record DcpContainersInfo(string? Runtime, bool Installed, bool R
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(DcpWatchEvent<DcpExecutable>))]
 [JsonSerializable(typeof(DcpWatchEvent<DcpContainer>))]
-[JsonSerializable(typeof(DcpList<DcpExecutable>))]
-[JsonSerializable(typeof(DcpList<DcpService>))]
-[JsonSerializable(typeof(DcpList<DcpEndpoint>))]
+[JsonSerializable(typeof(DcpService))]
+[JsonSerializable(typeof(DcpEndpoint))]
 [JsonSerializable(typeof(DcpContainerNetwork))]
 [JsonSerializable(typeof(DcpExecution))]
 [JsonSerializable(typeof(DcpError))]

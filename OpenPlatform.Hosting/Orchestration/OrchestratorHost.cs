@@ -19,6 +19,7 @@ internal sealed class OrchestratorHost(
     private Task _watching = Task.CompletedTask;
     private bool _started;
     private bool _stopped;
+    private bool _gone;
 
     public RunningResource? Find(string name) => _resources.FirstOrDefault(r => string.Equals(r.Resource.Name, name, StringComparison.OrdinalIgnoreCase));
 
@@ -84,7 +85,15 @@ internal sealed class OrchestratorHost(
             signal.Cancel = true;
             atOnce.Cancel();
         });
-        if (_started)
+        if (_gone)
+        {
+            // DCP's watchdogs end the processes unless they were killed with it.
+            foreach (var replica in run.Replicas.Values)
+            {
+                replica.KillOrphan();
+            }
+        }
+        else if (_started)
         {
             await StopInOrderAsync(atOnce.Token);
             await EndDcpAsync(atOnce.Token);
@@ -147,6 +156,7 @@ internal sealed class OrchestratorHost(
         }
         catch (DcpException) when (!run.IsShuttingDown)
         {
+            _gone = true;
             OrchestrationLog.OrchestratorGone(run.Logger);
             lifetime.StopApplication();
         }

@@ -22,6 +22,7 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
     private ResourceStateSnapshot? _state;
     private string? _reason;
     private int? _exitCode;
+    private bool _over = true;
 
     public string Id => id;
     public int Index => index;
@@ -87,6 +88,26 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
         return true;
     }
 
+    /// <summary>Kills what DCP left behind, unless its number belongs to another process by now.</summary>
+    public void KillOrphan()
+    {
+        try
+        {
+            if (Pid is { } pid && _life?.Status?.StartupTimestamp is { } started)
+            {
+                using var process = System.Diagnostics.Process.GetProcessById(pid);
+                if ((process.StartTime.ToUniversalTime() - started.UtcDateTime).Duration() < TimeSpan.FromSeconds(5))
+                {
+                    process.Kill(entireProcessTree: true);
+                }
+            }
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            // Gone already.
+        }
+    }
+
     public void Dispose() => _stop?.Dispose();
 
     public bool Freeze()
@@ -130,6 +151,12 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
     /// <summary>Publishes what is true now; calling it too often does no harm.</summary>
     public void Publish()
     {
+        // "Finished" makes waiters give up: whether a process that ended is restarted is decided before anybody sees it.
+        if (_life is { HasEnded: true } && _state is null && !_over)
+        {
+            return;
+        }
+
         CustomResourceSnapshot? now = null;
         _ = run.Notifications.PublishUpdateAsync(owner.Resource, id, s => now = ReplicaSnapshot.Render(s, new(
             owner, _life is { HasEnded: false } or { Status: not null } ? _life : null, StateNow(), _reason, _exitCode)));
@@ -152,6 +179,7 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
         {
             for (var crashes = 0; ;)
             {
+                _over = false;
                 (IsFrozen, _exitCode) = (false, null);
                 Show(KnownResourceStates.Starting);
                 var launch = await owner.PrepareLaunchAsync(this, stop);
@@ -174,7 +202,7 @@ internal sealed class Replica(OrchestrationContext run, RunningResource owner, s
                 await Task.Delay(pause, run.Time, stop);
             }
 
-            _state = null;
+            (_state, _over) = (null, true);
             if (_life.Status is { State: not DcpStates.FailedToStart, ExitCode: not 0 } && !stop.IsCancellationRequested)
             {
                 OrchestrationLog.Ended(Logger, $"The process ended with exit code {_exitCode}.");

@@ -107,7 +107,9 @@ internal sealed class RunningResource
 
             Replicas = [.. Replicas.Take(replicas), .. added];
             PublishAddresses();
-            await Task.WhenAll([.. added.Select(a => StartAddedAsync(a, ct)), .. removed.Select(RemoveAsync)]);
+            // Before its first start there is nothing to wait for: that start takes the new ones along.
+            var started = _awaited ? added : [];
+            await Task.WhenAll([.. started.Select(a => StartAddedAsync(a, ct)), .. removed.Select(RemoveAsync)]);
         }
     }
 

@@ -51,6 +51,26 @@ public sealed class HostEndTests
         }
     }
 
+    [Fact]
+    public async Task An_application_ends_when_its_orchestrator_dies()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no signals.");
+        await using var run = await RunningApplication.StartAsync(b => b.AddShell("worker", "exec sleep 300"));
+        await Wait.UntilAsync(() => Task.FromResult(run.Replicas("worker")[0].Pid is not null));
+        var worker = run.Replicas("worker")[0].Pid!.Value;
+        var folder = run.App.Services.GetRequiredService<SessionFolder>().Path;
+        foreach (var pid in OrchestratorPids(folder))
+        {
+            _ = Kill(pid, 9);
+        }
+
+        var lifetime = run.App.Services.GetRequiredService<IHostApplicationLifetime>();
+        await Wait.UntilAsync(() => Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested));
+        await run.App.StopAsync(Stop);
+        Assert.False(Directory.Exists(folder));
+        await Wait.UntilAsync(() => Task.FromResult(!RunningApplication.IsAlive(worker)));
+    }
+
     /// <summary>Not a test: the host that the tests above end, run by them in a process of its own.</summary>
     [Fact(Explicit = true)]
     public async Task Host()
