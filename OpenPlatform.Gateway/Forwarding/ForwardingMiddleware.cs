@@ -25,17 +25,20 @@ internal sealed class ForwardingMiddleware
     private readonly BackendConnection _connection;
     private readonly RefusalWriter _refusals;
     private readonly GatewayMetrics _metrics;
+    private readonly ILogger _logger;
     private readonly int _retries;
     private readonly ForwarderRequestConfig _config;
 
     public ForwardingMiddleware(
-        RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, RefusalWriter refusals, GatewayMetrics metrics, IOptions<ForwardingOptions> options)
+        RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, RefusalWriter refusals, GatewayMetrics metrics, IOptions<ForwardingOptions> options,
+        ILogger<ForwardingMiddleware> logger)
     {
         _ = next; // the last step
         _forwarder = forwarder;
         _connection = connection;
         _refusals = refusals;
         _metrics = metrics;
+        _logger = logger;
         _retries = options.Value.Retries;
         _config = new() { ActivityTimeout = options.Value.ActivityTimeout };
     }
@@ -71,20 +74,23 @@ internal sealed class ForwardingMiddleware
                 instance.End();
             }
 
+            if ((error == ForwarderError.None || request.AnsweredByBackend) && instance.Succeeded())
+            {
+                _logger.InstanceBack(instance.Prefix, backend.Model.Name);
+            }
+
             if (error == ForwarderError.None)
             {
-                instance.Succeeded();
                 return;
             }
 
-            var notConnected = error == ForwarderError.Request && IsConnectError(context);
-            if (notConnected)
+            var exception = context.Features.Get<IForwarderErrorFeature>()?.Exception;
+            var reason = exception?.GetBaseException().Message ?? "unknown";
+            _logger.TryFailed(attempt + 1, instance.Prefix, backend.Model.Name, error, reason);
+            var notConnected = error == ForwarderError.Request && IsConnectError(exception);
+            if (notConnected && instance.FailedToConnect(Environment.TickCount64))
             {
-                instance.FailedToConnect(Environment.TickCount64);
-            }
-            else if (request.AnsweredByBackend)
-            {
-                instance.Succeeded();
+                _logger.InstanceEjected(instance.Prefix, backend.Model.Name, reason);
             }
 
             request.AnswerBroken = error is ForwarderError.ResponseBodyDestination or ForwarderError.ResponseHeaders;
@@ -121,8 +127,8 @@ internal sealed class ForwardingMiddleware
         || (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }
             && context.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
 
-    private static bool IsConnectError(HttpContext context) =>
-        context.Features.Get<IForwarderErrorFeature>()?.Exception is HttpRequestException
+    private static bool IsConnectError(Exception? exception) =>
+        exception is HttpRequestException
         {
             HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
         };

@@ -37,20 +37,24 @@ internal sealed class Instance(InstanceConfig config)
         return until == 0 || (now >= until && Interlocked.CompareExchange(ref _ejectedUntil, now + EjectionMilliseconds(), until) == until);
     }
 
-    public void Succeeded()
+    /// <returns>True when it was out until now.</returns>
+    public bool Succeeded()
     {
-        if (Volatile.Read(ref _ejectedUntil) != 0)
+        if (Volatile.Read(ref _ejectedUntil) == 0)
         {
-            Volatile.Write(ref _failures, 0);
-            Volatile.Write(ref _ejectedUntil, 0);
+            return false;
         }
+
+        Volatile.Write(ref _failures, 0);
+        return Interlocked.Exchange(ref _ejectedUntil, 0) != 0;
     }
 
     /// <summary>No connection could be made: out at once, for twice as long each time in a row.</summary>
-    public void FailedToConnect(long now)
+    /// <returns>True when it was not out already.</returns>
+    public bool FailedToConnect(long now)
     {
         Interlocked.Increment(ref _failures);
-        Volatile.Write(ref _ejectedUntil, now + EjectionMilliseconds());
+        return Interlocked.Exchange(ref _ejectedUntil, now + EjectionMilliseconds()) == 0;
     }
 
     /// <summary>0.25 s, doubling to 8 s: short enough that a restarted instance is found soon by itself.</summary>
