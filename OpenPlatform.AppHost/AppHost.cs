@@ -1,1 +1,49 @@
-Console.WriteLine("OpenPlatform.AppHost");
+using OpenPlatform.AppHost;
+using OpenPlatform.Hosting; // what is marked with [+] is ours, everything else is Aspire's API
+
+var builder = DistributedApplication.CreateBuilder(Ports.WithDashboardPort(args));
+
+// Secrets: taken from configuration (Parameters:<name>), otherwise generated once and kept in the user secrets.
+var adminToken = builder.AddSecret("admin-token", "OPENPLATFORM_ADMIN_TOKEN");
+var demoKey = builder.AddSecret("demo-key", "OPENPLATFORM_DEMO_KEY");
+var serviceToken = builder.AddSecret("service-token");
+var keyPepper = builder.AddSecret("key-pepper");
+var gatewayLeaseKey = builder.AddSecret("gateway-lease-key");
+var ordersLeaseKey = builder.AddSecret("orders-lease-key");
+
+var catalogDb = builder.AddPostgres("postgres").WithDataVolume().AddDatabase("catalogdb");
+var redis = builder.AddRedis("redis").WithDataVolume();
+
+var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
+    .WithReference(catalogDb).WaitFor(catalogDb)
+    .WithReference(redis)                                            // pokes only: the catalog runs without it
+    .WithEnvironment("OpenPlatform__AdminToken", adminToken)
+    .WithEnvironment("OpenPlatform__ServiceToken", serviceToken)
+    .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
+    .WithEnvironment("OpenPlatform__DemoKey", demoKey)
+    .WithPublicPort("OPENPLATFORM_CATALOG_PORT")
+    .WithHttpHealthCheck("/health");
+
+var orders = builder.AddProject<Projects.Orders>("orders")
+    .WithReplicas(3)
+    .WithReference(redis).WaitFor(redis)
+    .WithEnvironment("OpenPlatform__Leases__Key", ordersLeaseKey)
+    .WithHttpHealthCheck("/health");
+
+var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
+    .WithReplicas(2)
+    .WithReference(catalog).WaitFor(catalog)
+    .WithReference(redis).WaitFor(redis)
+    .WithReference(orders).WaitFor(orders)
+    .WithEnvironment("OpenPlatform__ServiceToken", serviceToken)
+    .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
+    .WithEnvironment("OpenPlatform__Leases__Key", gatewayLeaseKey)
+    .WithEnvironment("OpenPlatform__Leases__Keys__gateway", gatewayLeaseKey)
+    .WithEnvironment("OpenPlatform__Leases__Keys__orders", ordersLeaseKey)
+    .WithStateDirectory("OpenPlatform__StateDirectory")              // [+] last good snapshot, usage spool
+    .WithPublicPort("OPENPLATFORM_GATEWAY_PORT")
+    .WithHttpHealthCheck("/health")
+    .WithExternalHttpEndpoints();
+
+builder.AddWelcome(gateway, catalog, demoKey, adminToken);
+builder.Build().Run();

@@ -1,0 +1,24 @@
+namespace OpenPlatform.AppHost;
+
+internal static class Secrets
+{
+    /// <summary>
+    /// A secret parameter. Its value comes from <paramref name="environmentVariable"/> when that is set, otherwise from
+    /// <c>Parameters:&lt;name&gt;</c>, otherwise it is generated once (32 letters and digits, 190 bits) and kept in the user secrets.
+    /// </summary>
+    public static IResourceBuilder<ParameterResource> AddSecret(
+        this IDistributedApplicationBuilder builder, string name, string? environmentVariable = null)
+    {
+        if (environmentVariable is not null && Environment.GetEnvironmentVariable(environmentVariable) is { Length: > 0 } value)
+        {
+            // Shorter ones are guessable; the message never repeats the value.
+            return value.Length >= 16
+                ? builder.AddParameter(name, () => value, secret: true)
+                : throw new DistributedApplicationException($"{environmentVariable} must have at least 16 characters; it has {value.Length}.");
+        }
+
+        // Letters and digits only: the value travels in headers, environment variables and a curl line.
+        var generated = new GenerateParameterDefault { MinLength = 32, Special = false };
+        return builder.AddParameter(name, generated, secret: true, persist: true);
+    }
+}

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using OpenPlatform.Tests.Architecture;
+using OpenPlatform.Tests.Fixtures;
+
+namespace OpenPlatform.Tests.EndToEnd;
+
+/// <summary>The system started as a person starts it, with <c>dotnet run</c>, on ports of its own and with temporary data.</summary>
+internal sealed partial class AppHostProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _lines = new();
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
+
+    private AppHostProcess(ProcessStartInfo start, int gatewayPort, int catalogPort)
+    {
+        (GatewayPort, CatalogPort) = (gatewayPort, catalogPort);
+        start.Environment[MarkedProcesses.Variable] = Marks.Value;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, e) => Record(e.Data);
+        _process.ErrorDataReceived += (_, e) => Record(e.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public MarkedProcesses Marks { get; } = new();
+
+    public int GatewayPort { get; }
+
+    public int CatalogPort { get; }
+
+    public Uri Gateway => new($"http://localhost:{GatewayPort}");
+
+    public string Output => string.Join('\n', _lines);
+
+    /// <summary>Time from the command to now.</summary>
+    public TimeSpan Elapsed => _watch.Elapsed;
+
+    public string DemoKey => Find(DemoKeyLine());
+
+    public string AdminToken => Find(AdminTokenLine());
+
+    public string DashboardLogin => Find(DashboardLine());
+
+    public bool HasExited => _process.HasExited;
+
+    public int ExitCode => _process.ExitCode;
+
+    public static AppHostProcess Start(params string[] applicationArguments) => Start(null, applicationArguments);
+
+    /// <summary>Starts <c>dotnet run</c> on the built AppHost; <paramref name="configure"/> may change the command before that.</summary>
+    public static AppHostProcess Start(Action<ProcessStartInfo>? configure, params string[] applicationArguments)
+    {
+        var (gateway, catalog) = (FreePort.Next(), FreePort.Next());
+        var start = new ProcessStartInfo("dotnet", ["run", "--no-build", "--project", "OpenPlatform.AppHost", "--", .. applicationArguments])
+        {
+            WorkingDirectory = Repository.Root,
+            Environment =
+            {
+                ["OPENPLATFORM_GATEWAY_PORT"] = $"{gateway}",
+                ["OPENPLATFORM_CATALOG_PORT"] = $"{catalog}",
+                ["OPENPLATFORM_DASHBOARD_PORT"] = $"{FreePort.Next()}",
+                ["OPENPLATFORM_DATA"] = "temporary",
+            },
+        };
+        configure?.Invoke(start);
+        return new(start, gateway, catalog);
+    }
+
+    /// <summary>Waits for the block that is printed when all is healthy.</summary>
+    public Task UntilReadyAsync(CancellationToken cancellationToken) => Eventually.TrueAsync(
+        () => _process.HasExited
+            ? throw new InvalidOperationException($"The AppHost ended with {_process.ExitCode}:\n{Output}")
+            : Task.FromResult(Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal)),
+        $"the AppHost is ready; so far it said:\n{Output}", TimeSpan.FromSeconds(120), cancellationToken);
+
+    /// <summary>The process id of the AppHost itself (<c>dotnet run</c> is its parent).</summary>
+    public int AppHostId() => Marks.Alive().Single(static p =>
+        p.Command.Contains("OpenPlatform.AppHost", StringComparison.Ordinal) && !p.Command.StartsWith("dotnet run", StringComparison.Ordinal)
+        && !p.Command.Contains(" run ", StringComparison.Ordinal)).Id;
+
+    public static void Signal(int processId, PosixSignalNumber signal) => Assert.Equal(0, Kill(processId, (int)signal));
+
+    public Task UntilGoneAsync(TimeSpan within, CancellationToken cancellationToken) => Eventually.TrueAsync(
+        () => Task.FromResult(Marks.Alive().Count == 0),
+        "every process is gone; left: " + string.Join("; ", Marks.Alive().Select(static p => p.Command)), within, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        Marks.KillAll();
+        await Eventually.TrueAsync(() => Task.FromResult(Marks.Alive().Count == 0), "the killed processes are gone", TimeSpan.FromSeconds(20));
+        _process.Dispose();
+    }
+
+    private void Record(string? line)
+    {
+        if (line is not null)
+        {
+            _lines.Enqueue(line);
+        }
+    }
+
+    private string Find(Regex line)
+    {
+        var match = line.Match(Output);
+        Assert.True(match.Success, $"No line matches {line}:\n{Output}");
+        return match.Groups["value"].Value;
+    }
+
+    [GeneratedRegex(@"Demo key\s+(?<value>\S+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex DemoKeyLine();
+
+    [GeneratedRegex(@"Admin token\s+(?<value>\S+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex AdminTokenLine();
+
+    [GeneratedRegex(@"Dashboard\s+(?<value>http\S+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex DashboardLine();
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
+}
+
+/// <summary>Signal numbers of Linux (signal(7)).</summary>
+internal enum PosixSignalNumber
+{
+    Interrupt = 2,
+    Kill = 9,
+    Terminate = 15,
+}

@@ -1,0 +1,36 @@
+namespace OpenPlatform.Tests.EndToEnd;
+
+/// <summary>However the AppHost ends, nothing of it stays behind.</summary>
+public sealed class ShutdownTests
+{
+    [Theory]
+    [InlineData(nameof(PosixSignalNumber.Interrupt))]
+    [InlineData(nameof(PosixSignalNumber.Terminate))]
+    [InlineData(nameof(PosixSignalNumber.Kill))]
+    public async Task After_a_signal_to_the_AppHost_no_process_port_or_temporary_file_is_left_within_15_seconds(string signal)
+    {
+        var stop = TestContext.Current.CancellationToken;
+        var before = TemporaryEntries();
+        await using var platform = AppHostProcess.Start();
+        await platform.UntilReadyAsync(stop);
+        Assert.True(platform.Marks.Alive().Count >= 8, "The system was not running.");
+
+        AppHostProcess.Signal(platform.AppHostId(), Enum.Parse<PosixSignalNumber>(signal));
+
+        await platform.UntilGoneAsync(TimeSpan.FromSeconds(15), stop);
+        foreach (var port in (int[])[platform.GatewayPort, platform.CatalogPort])
+        {
+            using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, port);
+            listener.Start(); // throws when something still listens
+        }
+
+        Assert.Empty(TemporaryEntries().Except(before).Where(IsOurs));
+    }
+
+    private static string[] TemporaryEntries() => Directory.GetFileSystemEntries(Path.GetTempPath());
+
+    /// <summary>The .NET runtime's own diagnostics sockets of killed processes and other programs' files are not ours.</summary>
+    private static bool IsOurs(string path) => Path.GetFileName(path) is var name
+        && (name.Contains("openplatform", StringComparison.OrdinalIgnoreCase) || name.Contains("dcp", StringComparison.OrdinalIgnoreCase)
+            || name.Contains("aspire", StringComparison.OrdinalIgnoreCase));
+}
