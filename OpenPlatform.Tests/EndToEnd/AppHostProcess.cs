@@ -72,11 +72,13 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for the block that is printed when all is healthy.</summary>
-    public Task UntilReadyAsync(CancellationToken cancellationToken) => Eventually.TrueAsync(
-        () => _process.HasExited
-            ? throw new InvalidOperationException($"The AppHost ended with {_process.ExitCode}:\n{Output}")
-            : Task.FromResult(Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal)),
-        $"the AppHost is ready; so far it said:\n{Output}", TimeSpan.FromSeconds(120), cancellationToken);
+    public async Task UntilReadyAsync()
+    {
+        await Eventually.TrueAsync(() => HasExited || IsReady || Elapsed > TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(121));
+        Assert.True(IsReady, $"Not ready after {Elapsed.TotalSeconds:0} s{(HasExited ? $", ended with {ExitCode}" : "")}. It said:\n{Output}");
+    }
+
+    private bool IsReady => Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal);
 
     /// <summary>The process id of the AppHost itself (<c>dotnet run</c> is its parent).</summary>
     public int AppHostId() => Marks.Alive().Single(static p =>
@@ -85,14 +87,18 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
 
     public static void Signal(int processId, PosixSignalNumber signal) => Assert.Equal(0, Kill(processId, (int)signal));
 
-    public Task UntilGoneAsync(TimeSpan within, CancellationToken cancellationToken) => Eventually.TrueAsync(
-        () => Task.FromResult(Marks.Alive().Count == 0),
-        "every process is gone; left: " + string.Join("; ", Marks.Alive().Select(static p => p.Command)), within, cancellationToken);
+    /// <summary>Waits until no process of this run is alive.</summary>
+    public async Task UntilGoneAsync(TimeSpan within)
+    {
+        var watch = Stopwatch.StartNew();
+        await Eventually.TrueAsync(() => Marks.Alive().Count == 0 || watch.Elapsed > within, within + TimeSpan.FromSeconds(1));
+        Assert.Empty(Marks.Alive());
+    }
 
     public async ValueTask DisposeAsync()
     {
         Marks.KillAll();
-        await Eventually.TrueAsync(() => Task.FromResult(Marks.Alive().Count == 0), "the killed processes are gone", TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(() => Marks.Alive().Count == 0, TimeSpan.FromSeconds(20));
         _process.Dispose();
     }
 

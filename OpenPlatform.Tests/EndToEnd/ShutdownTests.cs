@@ -9,15 +9,14 @@ public sealed class ShutdownTests
     [InlineData(nameof(PosixSignalNumber.Kill))]
     public async Task After_a_signal_to_the_AppHost_no_process_port_or_temporary_file_is_left_within_15_seconds(string signal)
     {
-        var stop = TestContext.Current.CancellationToken;
         var before = TemporaryEntries();
         await using var platform = AppHostProcess.Start();
-        await platform.UntilReadyAsync(stop);
+        await platform.UntilReadyAsync();
         Assert.True(platform.Marks.Alive().Count >= 8, "The system was not running.");
 
         AppHostProcess.Signal(platform.AppHostId(), Enum.Parse<PosixSignalNumber>(signal));
 
-        await platform.UntilGoneAsync(TimeSpan.FromSeconds(15), stop);
+        await platform.UntilGoneAsync(TimeSpan.FromSeconds(15));
         foreach (var port in (int[])[platform.GatewayPort, platform.CatalogPort])
         {
             using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, port);
