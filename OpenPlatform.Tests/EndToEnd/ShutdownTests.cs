@@ -1,6 +1,7 @@
 namespace OpenPlatform.Tests.EndToEnd;
 
 /// <summary>However the AppHost ends, nothing of it stays behind.</summary>
+[Collection(PlatformFixture.Collection)] // one system at a time: two cores
 public sealed class ShutdownTests
 {
     [Theory]
