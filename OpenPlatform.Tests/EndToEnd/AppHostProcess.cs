@@ -10,6 +10,9 @@ namespace OpenPlatform.Tests.EndToEnd;
 /// <summary>The system started as a person starts it, with <c>dotnet run</c>, on ports of its own and with temporary data.</summary>
 internal sealed partial class AppHostProcess : IAsyncDisposable
 {
+    /// <summary>One system at a time: the build machine has two cores.</summary>
+    public const string Collection = "apphost process";
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly Stopwatch _watch = Stopwatch.StartNew();
@@ -129,6 +132,9 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int processId, int signal);
 }
+
+[CollectionDefinition(AppHostProcess.Collection, DisableParallelization = true)]
+public sealed class AppHostProcessDefinition;
 
 /// <summary>Signal numbers of Linux (signal(7)).</summary>
 internal enum PosixSignalNumber

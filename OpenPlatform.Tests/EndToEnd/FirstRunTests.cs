@@ -6,7 +6,7 @@ using OpenPlatform.Tests.Fixtures;
 namespace OpenPlatform.Tests.EndToEnd;
 
 /// <summary>What a person sees after the README's first command.</summary>
-[Collection(PlatformFixture.Collection)] // one system at a time: two cores
+[Collection(AppHostProcess.Collection)]
 public sealed class FirstRunTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

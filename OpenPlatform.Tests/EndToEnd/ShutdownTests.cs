@@ -1,7 +1,7 @@
 namespace OpenPlatform.Tests.EndToEnd;
 
 /// <summary>However the AppHost ends, nothing of it stays behind.</summary>
-[Collection(PlatformFixture.Collection)] // one system at a time: two cores
+[Collection(AppHostProcess.Collection)]
 public sealed class ShutdownTests
 {
     [Theory]
