@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace OpenPlatform.AppHost;
 
@@ -14,9 +16,10 @@ internal static class Welcome
             return;
         }
 
-        // The gateway waits for everything else, so when it is ready, all are.
-        builder.Eventing.Subscribe<ResourceReadyEvent>(gateway.Resource, async (_, cancellationToken) =>
+        // The gateway waits for everything else, so when all of it is healthy, everything is.
+        builder.Eventing.Subscribe<ResourceReadyEvent>(gateway.Resource, async (ready, cancellationToken) =>
         {
+            await UntilAllReplicasAreHealthyAsync(ready.Services.GetRequiredService<ResourceNotificationService>(), gateway.Resource, cancellationToken);
             var gatewayUrl = await gateway.GetEndpoint("http").GetValueAsync(cancellationToken);
             var catalogUrl = await catalog.GetEndpoint("http").GetValueAsync(cancellationToken);
             var key = await demoKey.Resource.GetValueAsync(cancellationToken);
@@ -39,6 +42,20 @@ internal static class Welcome
 
                 """.AsMemory(), cancellationToken);
         });
+    }
+
+    private static async Task UntilAllReplicasAreHealthyAsync(
+        ResourceNotificationService notifications, ProjectResource resource, CancellationToken cancellationToken)
+    {
+        var healthy = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var update in notifications.WatchAsync(cancellationToken))
+        {
+            if (update.Resource == resource && update.Snapshot.HealthStatus == HealthStatus.Healthy
+                && healthy.Add(update.ResourceId) && healthy.Count >= resource.GetReplicaCount())
+            {
+                return;
+            }
+        }
     }
 
     /// <summary>The address that logs in without a prompt, put together as Aspire does; null when there is no dashboard.</summary>
