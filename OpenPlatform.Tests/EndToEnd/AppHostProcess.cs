@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using OpenPlatform.Tests.Architecture;
 using OpenPlatform.Tests.Fixtures;
@@ -88,8 +87,6 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
         p.Command.Contains("OpenPlatform.AppHost", StringComparison.Ordinal) && !p.Command.StartsWith("dotnet run", StringComparison.Ordinal)
         && !p.Command.Contains(" run ", StringComparison.Ordinal)).Id;
 
-    public static void Signal(int processId, PosixSignalNumber signal) => Assert.Equal(0, Kill(processId, (int)signal));
-
     /// <summary>Waits until no process of this run is alive.</summary>
     public async Task UntilGoneAsync(TimeSpan within)
     {
@@ -128,18 +125,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
 
     [GeneratedRegex(@"Dashboard\s+(?<value>http\S+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex DashboardLine();
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 }
 
 [CollectionDefinition(AppHostProcess.Collection, DisableParallelization = true)]
 public sealed class AppHostProcessDefinition;
-
-/// <summary>Signal numbers of Linux (signal(7)).</summary>
-internal enum PosixSignalNumber
-{
-    Interrupt = 2,
-    Kill = 9,
-    Terminate = 15,
-}

@@ -1,3 +1,5 @@
+using OpenPlatform.Tests.Fixtures;
+
 namespace OpenPlatform.Tests.EndToEnd;
 
 /// <summary>However the AppHost ends, nothing of it stays behind.</summary>
@@ -5,17 +7,17 @@ namespace OpenPlatform.Tests.EndToEnd;
 public sealed class ShutdownTests
 {
     [Theory]
-    [InlineData(nameof(PosixSignalNumber.Interrupt))]
-    [InlineData(nameof(PosixSignalNumber.Terminate))]
-    [InlineData(nameof(PosixSignalNumber.Kill))]
-    public async Task After_a_signal_to_the_AppHost_no_process_port_or_temporary_file_is_left_within_15_seconds(string signal)
+    [InlineData(Signal.Interrupt)]
+    [InlineData(Signal.Terminate)]
+    [InlineData(Signal.Kill)]
+    public async Task After_a_signal_to_the_AppHost_no_process_port_or_temporary_file_is_left_within_15_seconds(int signal)
     {
         var before = TemporaryEntries();
         await using var platform = AppHostProcess.Start();
         await platform.UntilReadyAsync();
         Assert.True(platform.Marks.Alive().Count >= 8, "The system was not running.");
 
-        AppHostProcess.Signal(platform.AppHostId(), Enum.Parse<PosixSignalNumber>(signal));
+        Signal.Send(platform.AppHostId(), signal);
 
         await platform.UntilGoneAsync(TimeSpan.FromSeconds(15));
         foreach (var port in (int[])[platform.GatewayPort, platform.CatalogPort])
