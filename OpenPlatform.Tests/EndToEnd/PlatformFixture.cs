@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
@@ -34,12 +35,21 @@ public sealed class PlatformFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5)); // the first run on a machine downloads
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3)); // the first run on a machine downloads
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.OpenPlatform_AppHost>(limit.Token);
         _app = await builder.BuildAsync(limit.Token);
         _following = FollowAsync(_stopFollowing.Token);
-        await App.StartAsync(limit.Token);
-        await App.ResourceNotifications.WaitForResourceHealthyAsync("gateway", limit.Token);
+        try
+        {
+            await App.StartAsync(limit.Token);
+            await App.ResourceNotifications.WaitForResourceHealthyAsync("gateway", limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"The platform did not start:\n{await DescribeAsync()}");
+        }
+
+        await UntilHealthyAsync("gateway", 2);
 
         Gateway = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = App.GetEndpoint("gateway", "http") };
         Admin = App.CreateHttpClient("catalog", "http");
@@ -166,6 +176,25 @@ public sealed class PlatformFixture : IAsyncLifetime
         App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<ParameterResource>().Single(p => p.Name == name);
 
     private IReadOnlyList<ResourceEvent> Instances(string resource) => [.. _latest.Values.Where(e => e.Resource.Name == resource)];
+
+    /// <summary>State and last console lines of every resource, for the message of a failed start.</summary>
+    private async Task<string> DescribeAsync()
+    {
+        var text = new StringBuilder();
+        foreach (var (id, update) in _latest.OrderBy(static e => e.Key, StringComparer.Ordinal))
+        {
+            text.AppendLine($"{id}: {update.Snapshot.State?.Text}, {update.Snapshot.HealthStatus?.ToString() ?? "no health"}");
+            var lines = new List<string>();
+            await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(id))
+            {
+                lines.AddRange(batch.Select(static line => line.Content));
+            }
+
+            lines.TakeLast(10).ToList().ForEach(line => text.AppendLine($"    {line}"));
+        }
+
+        return text.ToString();
+    }
 
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
