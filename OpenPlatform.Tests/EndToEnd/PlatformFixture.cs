@@ -77,6 +77,11 @@ public sealed class PlatformFixture : IAsyncLifetime
     public IReadOnlyList<string> Replicas(string resource) =>
         [.. Instances(resource).Where(static e => e.Snapshot.State?.Text == KnownResourceStates.Running).Select(static e => e.ResourceId)];
 
+    /// <summary>The operating system's id of a replica's process; null while it has none.</summary>
+    public string? ProcessId(string replica) => _latest.TryGetValue(replica, out var update)
+        ? update.Snapshot.Properties.FirstOrDefault(static p => p.Name == "executable.pid")?.Value?.ToString()
+        : null;
+
     /// <summary>Runs a command of the dashboard on a resource or one of its replicas.</summary>
     public async Task CommandAsync(string resourceOrReplica, string command)
     {
