@@ -11,7 +11,7 @@ internal sealed class DashboardSettings
 {
     internal const string DefaultUrl = "http://localhost:18888";
     private const string UrlSetting = "ASPNETCORE_URLS", OtlpGrpcSetting = "ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", OtlpHttpSetting = "ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL",
-        ResourceServiceSetting = "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", AnonymousSetting = "ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS";
+        ResourceServiceSetting = "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", AnonymousSetting = "ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", BrowserTokenSetting = "AppHost:BrowserToken";
 
     private readonly List<(DashboardAddress Address, string Setting)> _fixed = [];
 
@@ -29,7 +29,8 @@ internal sealed class DashboardSettings
         ResourceServiceKey = configuration["ASPIRE_DASHBOARD_RESOURCESERVICE_APIKEY"] is { Length: > 0 } key ? key : NewKey();
         if (!IsTrue(configuration[AnonymousSetting]))
         {
-            BrowserToken = First("AppHost:BrowserToken", "ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN") ?? NewKey();
+            BrowserToken = First(BrowserTokenSetting, "ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN") ?? NewKey();
+            configuration[BrowserTokenSetting] = BrowserToken; // as Aspire does: programs put the login address together from it
             OtlpKey = First("AppHost:OtlpApiKey", "ASPIRE_DASHBOARD_OTLP_APIKEY") ?? NewKey();
             ApiKey = First("AppHost:DashboardApiKey", "ASPIRE_DASHBOARD_API_KEY") ?? NewKey();
         }
