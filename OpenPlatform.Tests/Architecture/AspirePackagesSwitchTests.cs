@@ -44,7 +44,7 @@ public sealed class AspirePackagesSwitchTests
         using var msbuild = Process.Start(new ProcessStartInfo("dotnet",
             ["msbuild", Path.Combine(Repository.Root, project, project + ".csproj"), $"-p:UseAspirePackages={(useAspirePackages ? "true" : "false")}",
              "-getItem:PackageReference", "-getItem:ProjectReference", "-getItem:Compile", "-nodeReuse:false"])
-        { RedirectStandardOutput = true })!;
+        { RedirectStandardOutput = true, UseShellExecute = false })!;
         var json = await msbuild.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await msbuild.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(msbuild.ExitCode == 0, json);

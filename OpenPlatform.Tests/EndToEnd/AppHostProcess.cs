@@ -21,6 +21,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
         (GatewayPort, CatalogPort) = (gatewayPort, catalogPort);
         start.Environment[MarkedProcesses.Variable] = Marks.Value;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
+        start.UseShellExecute = false;
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Record(e.Data);
         _process.ErrorDataReceived += (_, e) => Record(e.Data);

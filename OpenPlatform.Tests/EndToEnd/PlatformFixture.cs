@@ -44,9 +44,9 @@ public sealed class PlatformFixture : IAsyncLifetime
             await App.StartAsync(limit.Token);
             await App.ResourceNotifications.WaitForResourceHealthyAsync("gateway", limit.Token);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            throw new TimeoutException($"The platform did not start:\n{await DescribeAsync()}");
+            throw new TimeoutException($"The platform did not start:\n{await DescribeAsync()}", e);
         }
 
         await UntilHealthyAsync("gateway", 2);

@@ -26,7 +26,7 @@ public sealed class ShutdownTests
             listener.Start(); // throws when something still listens
         }
 
-        Assert.Empty(TemporaryEntries().Except(before).Where(IsOurs));
+        Assert.DoesNotContain(TemporaryEntries().Except(before), IsOurs);
     }
 
     private static string[] TemporaryEntries() => Directory.GetFileSystemEntries(Path.GetTempPath());
