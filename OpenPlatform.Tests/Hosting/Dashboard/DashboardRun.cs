@@ -81,6 +81,17 @@ internal sealed class DashboardRun : IAsyncDisposable
         return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), answer.Headers.Location?.ToString());
     }
 
+    internal async Task<int> PostAsync(string url, string json, string? header, string? value)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json") };
+        if (header is not null)
+        {
+            request.Headers.Add(header, value);
+        }
+        using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        return (int)answer.StatusCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
