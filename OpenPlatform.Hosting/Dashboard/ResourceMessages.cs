@@ -17,7 +17,8 @@ internal static class ResourceMessages
     };
 
     /// <param name="uniqueId">Names a replica, and the console log that belongs to it.</param>
-    internal static Wire.Resource Of(string name, string uniqueId, CustomResourceSnapshot snapshot)
+    /// <param name="secrets">Values that appear nowhere in plain sight.</param>
+    internal static Wire.Resource Of(string name, string uniqueId, CustomResourceSnapshot snapshot, IReadOnlyCollection<string> secrets)
     {
         var resource = new Wire.Resource
         {
@@ -56,12 +57,12 @@ internal static class ResourceMessages
         resource.HealthReports.AddRange(Named(snapshot.HealthReports, h => h.Name).Select(Health));
         resource.Commands.AddRange(Named(snapshot.Commands, c => c.Name).Select(Command));
         // The last one of a name counts.
-        var properties = Properties(name, uniqueId, snapshot).ToLookup(p => p.Name, StringComparer.OrdinalIgnoreCase);
+        var properties = Properties(name, uniqueId, snapshot, secrets).ToLookup(p => p.Name, StringComparer.OrdinalIgnoreCase);
         resource.Properties.AddRange(properties.Select(same => same.Last()));
         return resource;
     }
 
-    private static IEnumerable<Wire.ResourceProperty> Properties(string name, string uniqueId, CustomResourceSnapshot snapshot)
+    private static IEnumerable<Wire.ResourceProperty> Properties(string name, string uniqueId, CustomResourceSnapshot snapshot, IReadOnlyCollection<string> secrets)
     {
         yield return Property("resource.uid", uniqueId);
         yield return Property("resource.name", uniqueId);
@@ -75,6 +76,13 @@ internal static class ResourceMessages
         if (Items(snapshot.Relationships).FirstOrDefault(r => r.Type == KnownRelationshipTypes.Parent) is { } parent)
         {
             yield return Property(KnownProperties.ParentName, parent.ResourceName);
+        }
+        // The list of resources shows command lines as they are, unless it is told which arguments to mask. Of projects it shows none.
+        if (snapshot.ResourceType != "Project" && Items(snapshot.Properties).FirstOrDefault(p => p.Name is KnownProperties.ExecutableArgs or KnownProperties.ContainerArgs)?.Value is IEnumerable<string> args)
+        {
+            var shown = args.ToArray();
+            yield return Property(KnownProperties.AppArgs, shown, isSensitive: true);
+            yield return Property(KnownProperties.AppArgsSensitivity, shown.Select(a => secrets.Any(secret => a.Contains(secret, StringComparison.Ordinal)) ? 1 : 0));
         }
         foreach (var p in Named(snapshot.Properties, p => p.Name))
         {

@@ -16,6 +16,7 @@ namespace OpenPlatform.Hosting.Dashboard;
 internal sealed class ResourceService(
     DashboardSettings settings,
     HostingOptions options,
+    DistributedApplicationModel model,
     ResourceNotificationService notifications,
     ResourceLoggerService loggers,
     ResourceCommandService commands,
@@ -120,7 +121,7 @@ internal sealed class ResourceService(
         {
             return change.IsRemoved
                 ? new() { Delete = new() { ResourceName = change.ResourceId, ResourceType = change.Snapshot.ResourceType } }
-                : new() { Upsert = ResourceMessages.Of(name, change.ResourceId, change.Snapshot) };
+                : new() { Upsert = ResourceMessages.Of(name, change.ResourceId, change.Snapshot, Secrets()) };
         }
         catch (Exception error)
         {
@@ -139,6 +140,10 @@ internal sealed class ResourceService(
             };
         }
     }
+
+    /// <summary>Values of secret parameters, as far as they are known.</summary>
+    private string[] Secrets() => [.. model.Resources.OfType<ParameterResource>().Where(p => p.Secret)
+        .Select(p => p.TryGetValue(out var value, out _) ? value : null).OfType<string>().Where(value => value.Length > 0)];
 
     private async Task WatchConsoleLogsAsync(HttpContext http, CancellationToken cancellationToken)
     {
