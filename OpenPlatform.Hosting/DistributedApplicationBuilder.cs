@@ -40,7 +40,11 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         {
             // Generated parameters are kept in the user secrets; a run outside Development finds them too. Everything else overrides them.
             var secrets = new ConfigurationBuilder().AddUserSecrets(AppHostAssembly, optional: true).Build();
-            Configuration.Sources.Insert(0, new ChainedConfigurationSource { Configuration = secrets, ShouldDisposeConfiguration = true });
+            // Without any source in it (no UserSecretsId) it would refuse every value that the application sets.
+            if (secrets.Providers.Any())
+            {
+                Configuration.Sources.Insert(0, new ChainedConfigurationSource { Configuration = secrets, ShouldDisposeConfiguration = true });
+            }
         }
 
         var publisher = Configuration["Publishing:Publisher"];

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Aspire.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OpenPlatform.Hosting;
@@ -82,14 +83,18 @@ public sealed class HostEndTests
 
         await using var app = RunningApplication.Build(b =>
         {
+            ((DistributedApplicationBuilder)b).Options.TemporaryData = true;
+            b.Configuration["OPENPLATFORM_LOCAL"] = "processes";
+            b.AddPostgres("database");
             b.AddOrders(replicas: 2);
             b.AddShell("stubborn", "trap '' TERM; while true; do sleep 1; done");
         });
         var run = new RunningApplication(app);
         await app.StartAsync(Stop);
         await Task.WhenAll(run.Replicas("orders").Select(r => r.Ready));
+        await run.States.WaitForResourceHealthyAsync("database", Stop);
         await Wait.UntilAsync(() => Task.FromResult(run.Replicas("stubborn")[0].Pid is not null));
-        var pids = run.Replicas("orders").Concat(run.Replicas("stubborn")).Select(r => r.Pid!.Value.ToString(CultureInfo.InvariantCulture));
+        var pids = run.Replicas("orders").Concat(run.Replicas("stubborn")).Concat(run.Replicas("database")).Select(r => r.Pid!.Value.ToString(CultureInfo.InvariantCulture));
         await File.WriteAllTextAsync(file, string.Join('\n', [app.Services.GetRequiredService<SessionFolder>().Path, .. pids, "ready\n"]), Stop);
         await app.WaitForShutdownAsync(CancellationToken.None);
     }

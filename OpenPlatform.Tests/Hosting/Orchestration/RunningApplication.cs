@@ -80,14 +80,7 @@ internal static class SmallApplications
     public static IResourceBuilder<ProjectResource> AddScriptProject(this IDistributedApplicationBuilder builder, string name, string script)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a POSIX shell.");
-        var path = Path.Combine(Directory.CreateTempSubdirectory("script-").FullName, name + ".sh");
-        File.WriteAllText(path, "#!/bin/sh\n" + script + "\n");
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
-        return builder.AddResource(new ProjectResource(name)).WithAnnotation(new BuiltProject(path));
+        return builder.AddResource(new ProjectResource(name)).WithAnnotation(new BuiltProject("/bin/sh")).WithArgs("-c", script);
     }
 
     public static IResourceBuilder<ExecutableResource> AddShell(this IDistributedApplicationBuilder builder, string name, string script) =>
