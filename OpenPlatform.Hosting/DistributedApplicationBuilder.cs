@@ -140,7 +140,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
             Services.AddModel(Options).AddEngine().AddLocalServers().AddOrchestration().AddOtlpSettings();
             if (Options.DashboardEnabled)
             {
-                Services.AddDashboard();
+                Services.AddDashboard(Configuration);
             }
         }
         else

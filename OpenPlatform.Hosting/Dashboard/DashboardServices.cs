@@ -1,4 +1,5 @@
 using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using OpenPlatform.Hosting.Dashboard;
@@ -7,8 +8,9 @@ namespace OpenPlatform.Hosting;
 
 internal static class DashboardServices
 {
-    internal static IServiceCollection AddDashboard(this IServiceCollection services)
+    internal static IServiceCollection AddDashboard(this IServiceCollection services, IConfigurationManager configuration)
     {
+        DashboardSettings.ChooseBrowserToken(configuration);
         services.AddSingleton<DashboardSettings>();
         services.AddSingleton<ResourceService>();
         services.AddSingleton<ResourceServiceHost>();

@@ -11,7 +11,8 @@ internal sealed class DashboardSettings
 {
     internal const string DefaultUrl = "http://localhost:18888";
     private const string UrlSetting = "ASPNETCORE_URLS", OtlpGrpcSetting = "ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", OtlpHttpSetting = "ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL",
-        ResourceServiceSetting = "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", AnonymousSetting = "ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", BrowserTokenSetting = "AppHost:BrowserToken";
+        ResourceServiceSetting = "ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", AnonymousSetting = "ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", BrowserTokenSetting = "AppHost:BrowserToken",
+        BrowserTokenVariable = "ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN";
 
     private readonly List<(DashboardAddress Address, string Setting)> _fixed = [];
 
@@ -29,8 +30,7 @@ internal sealed class DashboardSettings
         ResourceServiceKey = configuration["ASPIRE_DASHBOARD_RESOURCESERVICE_APIKEY"] is { Length: > 0 } key ? key : NewKey();
         if (!IsTrue(configuration[AnonymousSetting]))
         {
-            BrowserToken = First(BrowserTokenSetting, "ASPIRE_DASHBOARD_FRONTEND_BROWSERTOKEN") ?? NewKey();
-            configuration[BrowserTokenSetting] = BrowserToken; // as Aspire does: programs put the login address together from it
+            BrowserToken = First(BrowserTokenSetting, BrowserTokenVariable) ?? NewKey();
             OtlpKey = First("AppHost:OtlpApiKey", "ASPIRE_DASHBOARD_OTLP_APIKEY") ?? NewKey();
             ApiKey = First("AppHost:DashboardApiKey", "ASPIRE_DASHBOARD_API_KEY") ?? NewKey();
         }
@@ -50,6 +50,16 @@ internal sealed class DashboardSettings
             }
             _fixed.Add((address, setting));
             return address;
+        }
+    }
+
+    /// <summary>Puts a token for this run into the configuration where nobody gave one, as Aspire does: programs put the login address together from it.</summary>
+    internal static void ChooseBrowserToken(IConfigurationManager configuration)
+    {
+        if (!IsTrue(configuration[AnonymousSetting]) && string.IsNullOrEmpty(configuration[BrowserTokenSetting]))
+        {
+            var given = configuration[BrowserTokenVariable];
+            configuration.AddInMemoryCollection([new(BrowserTokenSetting, string.IsNullOrEmpty(given) ? NewKey() : given)]);
         }
     }
 

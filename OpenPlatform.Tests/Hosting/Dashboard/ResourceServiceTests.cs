@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Google.Protobuf;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Hosting.Dashboard;
 using OpenPlatform.Hosting.Dashboard.Wire;
@@ -49,6 +50,10 @@ public sealed class ResourceServiceTests : IAsyncLifetime
         using var answer = await CallAsync("UploadFile", [], Key);
         Assert.Equal("12", answer.Headers.GetValues("grpc-status").Single());
     }
+
+    [Fact]
+    public void The_token_of_the_page_is_in_the_configuration_as_Aspire_has_it() => Assert.Equal(
+        _application.Services.GetRequiredService<DashboardSettings>().BrowserToken, _application.Services.GetRequiredService<IConfiguration>()["AppHost:BrowserToken"]);
 
     [Fact]
     public async Task The_application_has_a_name()
