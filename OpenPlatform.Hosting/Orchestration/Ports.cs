@@ -46,7 +46,7 @@ internal static class Ports
             {
                 if (Holds(process, inodes))
                 {
-                    return $"process {Path.GetFileName(process)} ({CommandLine(process)})";
+                    return Describe(process);
                 }
             }
         }
@@ -95,12 +95,23 @@ internal static class Ports
         }
     }
 
+    // A port that another application's orchestrator holds is that application's. DCP's processes have each other, and the first of
+    // them the AppHost, as "--monitor <pid>".
+    private static string Describe(string process, string prefix = "")
+    {
+        var command = CommandLine(process);
+        var words = command.Split(' ');
+        var monitored = "/proc/" + words.SkipWhile(w => w != "--monitor").ElementAtOrDefault(1);
+        return Path.GetFileNameWithoutExtension(words[0]) == "dcp" && Directory.Exists(monitored) && monitored != "/proc/"
+            ? Describe(monitored, "another running AppHost, ")
+            : $"{prefix}process {Path.GetFileName(process)} ({(command.Length > 160 ? command[..160] + "…" : command)})";
+    }
+
     private static string CommandLine(string process)
     {
         try
         {
-            var text = File.ReadAllText(process + "/cmdline").Replace('\0', ' ').Trim();
-            return text.Length > 160 ? text[..160] + "…" : text;
+            return File.ReadAllText(process + "/cmdline").Replace('\0', ' ').Trim();
         }
         catch (IOException)
         {

@@ -126,6 +126,23 @@ public sealed class OrchestratorTests
     }
 
     [Fact]
+    public async Task A_second_application_beside_the_first_works_and_is_told_when_both_want_one_port()
+    {
+        var port = OpenPlatform.Hosting.Orchestration.Ports.Free();
+        await using var first = await RunningApplication.StartAsync(b => b.AddOrders(replicas: 1, port));
+        await using (var beside = await RunningApplication.StartAsync(b => b.AddOrders(replicas: 1)))
+        {
+            await ReadyAsync(beside, "orders");
+            Assert.NotEqual(first.Address("orders"), beside.Address("orders"));
+        }
+
+        await ReadyAsync(first, "orders");
+        await using var clash = RunningApplication.Build(b => b.AddOrders(replicas: 1, port));
+        var error = await Assert.ThrowsAsync<DistributedApplicationException>(() => clash.StartAsync(Stop));
+        Assert.Contains($"is taken by another running AppHost, process {Environment.ProcessId} (", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Who_enumerates_annotations_is_not_disturbed_by_a_change()
     {
         var resource = new ExecutableResource("x", "x", "/");
