@@ -20,6 +20,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     {
         (GatewayPort, CatalogPort) = (gatewayPort, catalogPort);
         start.Environment[MarkedProcesses.Variable] = Marks.Value;
+        start.Environment["TMPDIR"] = TemporaryFolder;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.UseShellExecute = false;
         _process = new Process { StartInfo = start };
@@ -31,6 +32,9 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     }
 
     public MarkedProcesses Marks { get; } = new();
+
+    /// <summary>Every temporary file of this run lies below it.</summary>
+    public string TemporaryFolder { get; } = Directory.CreateTempSubdirectory("op-run-").FullName;
 
     public int GatewayPort { get; }
 
@@ -46,6 +50,11 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     public string DemoKey => Find(DemoKeyLine());
 
     public string AdminToken => Find(AdminTokenLine());
+
+    /// <summary>Resource ids of a replicated resource, from the lines that say what each replica is doing.</summary>
+    public IReadOnlyList<string> Replicas(string resource) =>
+        [.. Regex.Matches(Output, $@"^{resource}/(?<id>[a-z0-9]+)", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+            .Select(m => $"{resource}-{m.Groups["id"].Value}").Distinct()];
 
     public string DashboardLogin => Find(DashboardLine());
 
@@ -101,6 +110,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
         Marks.KillAll();
         await Eventually.TrueAsync(() => Marks.Alive().Count == 0, TimeSpan.FromSeconds(20));
         _process.Dispose();
+        Directory.Delete(TemporaryFolder, recursive: true);
     }
 
     private void Record(string? line)

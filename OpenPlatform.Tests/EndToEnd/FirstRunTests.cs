@@ -53,7 +53,7 @@ public sealed class FirstRunTests
         await KeepScreenshotAsync(page, "dashboard.png");
 
         var root = login.GetLeftPart(UriPartial.Authority);
-        await page.GotoAsync($"{root}/consolelogs/resource/gateway");
+        await page.GotoAsync($"{root}/consolelogs/resource/{platform.Replicas("gateway")[0]}");
         await Assertions.Expect(page.GetByText("Application started").First).ToBeVisibleAsync(new() { Timeout = 60_000 });
 
         await page.GotoAsync($"{root}/traces");
