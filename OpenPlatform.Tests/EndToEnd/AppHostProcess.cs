@@ -12,6 +12,12 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     /// <summary>One system at a time: the build machine has two cores.</summary>
     public const string Collection = "apphost process";
 
+    /// <summary>Far beyond the promised time: only a start that hangs fails by it.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
+
+    /// <summary>Key of the dashboard's telemetry API.</summary>
+    public const string TelemetryKey = "telemetry-key-of-this-test";
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly Stopwatch _watch = Stopwatch.StartNew();
@@ -34,7 +40,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     public MarkedProcesses Marks { get; } = new();
 
     /// <summary>Every temporary file of this run lies below it.</summary>
-    public string TemporaryFolder { get; } = Directory.CreateTempSubdirectory("op-run-").FullName;
+    public string TemporaryFolder { get; } = CreateTemporaryFolder();
 
     public int GatewayPort { get; }
 
@@ -77,6 +83,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
                 ["OPENPLATFORM_CATALOG_PORT"] = $"{catalog}",
                 ["OPENPLATFORM_DASHBOARD_PORT"] = $"{FreePort.Next()}",
                 ["OPENPLATFORM_DATA"] = "temporary",
+                ["ASPIRE_DASHBOARD_API_KEY"] = TelemetryKey,
             },
         };
         configure?.Invoke(start);
@@ -86,9 +93,23 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     /// <summary>Waits for the block that is printed when all is healthy.</summary>
     public async Task UntilReadyAsync()
     {
-        await Eventually.TrueAsync(() => HasExited || IsReady || Elapsed > TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(121));
+        await Eventually.TrueAsync(() => HasExited || IsReady || HasFailed || Elapsed > StartLimit, StartLimit + TimeSpan.FromSeconds(1));
         Assert.True(IsReady, $"Not ready after {Elapsed.TotalSeconds:0} s{(HasExited ? $", ended with {ExitCode}" : "")}. It said:\n{Output}");
     }
+
+    // As root Postgres runs as another user, which must be able to pass through, as it can through /tmp.
+    private static string CreateTemporaryFolder()
+    {
+        var folder = Directory.CreateTempSubdirectory("op-run-").FullName;
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        }
+
+        return folder;
+    }
+
+    private bool HasFailed => Output.Contains("failed to start", StringComparison.Ordinal);
 
     private bool IsReady => Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.Playwright;
 using OpenPlatform.Tests.Architecture;
 using OpenPlatform.Tests.Fixtures;
@@ -31,7 +32,29 @@ public sealed class FirstRunTests
             Assert.Contains(platform.Output.Split('\n'), line => line.Contains(resource, StringComparison.Ordinal) && line.Contains("healthy after", StringComparison.Ordinal));
         }
 
+        await AssertTraceJoinsAsync(platform, "gateway", "orders");
+        await AssertTraceJoinsAsync(platform, "catalog", "postgresql");
         await LookAtDashboardAsync(platform);
+    }
+
+    /// <summary>Some trace in the dashboard has both words: the names of two services, or a service and the kind of a database.</summary>
+    private static async Task AssertTraceJoinsAsync(AppHostProcess platform, string one, string other)
+    {
+        var dashboard = new Uri(new Uri(platform.DashboardLogin).GetLeftPart(UriPartial.Authority));
+        using var client = new HttpClient { BaseAddress = dashboard, DefaultRequestHeaders = { { "x-api-key", AppHostProcess.TelemetryKey } } };
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = JsonDocument.Parse(await client.GetStringAsync("/api/telemetry/spans", Stop));
+            // resourceSpans[] each carry one service's resource attributes and its spans; a trace joins what has the same traceId.
+            return answer.RootElement.GetProperty("data").GetProperty("resourceSpans").EnumerateArray()
+                .SelectMany(static resource => TraceIds(resource).Select(id => (Id: id, Text: resource.GetRawText())))
+                .GroupBy(static span => span.Id)
+                .Any(trace => trace.Any(s => Names(s.Text, one)) && trace.Any(s => Names(s.Text, other)));
+        }, TimeSpan.FromSeconds(30), $"a trace joins {one} and {other}");
+
+        static bool Names(string resource, string word) => resource.Contains($"\"stringValue\":\"{word}\"", StringComparison.Ordinal);
+        static IEnumerable<string> TraceIds(JsonElement resource) => resource.GetProperty("scopeSpans").EnumerateArray()
+            .SelectMany(static scope => scope.GetProperty("spans").EnumerateArray()).Select(static span => span.GetProperty("traceId").GetString()!).Distinct();
     }
 
     private static async Task LookAtDashboardAsync(AppHostProcess platform)
