@@ -26,6 +26,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
 
 var orders = builder.AddProject<Projects.Orders>("orders")
     .WithReplicas(3)
+    .WithEndpoint("http", endpoint => endpoint.Port = null)          // any free port: callers go through the gateway
     .WithReference(redis).WaitFor(redis)
     .WithEnvironment("OpenPlatform__Leases__Key", ordersLeaseKey)
     .WithHttpHealthCheck("/health");

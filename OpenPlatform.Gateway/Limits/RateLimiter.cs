@@ -247,9 +247,11 @@ internal sealed class RateLimiter
         try
         {
             var recovering = Volatile.Read(ref _recovering) == 1;
-            var remembered = recovering ? (long)Math.Ceiling(_local.Level(_clock.Now) / Interval()) : owed;
+            // The local bucket counted along: what it no longer holds has refilled since it was served, and is not owed any more
+            // (or a caller who waited as long as the local bucket asked would be refused by the shared one).
+            var level = recovering ? _local.Level(_clock.Now) / Interval() : owed;
             var wanted = Math.Max(_block, Volatile.Read(ref _waiting));
-            var loan = await _lender.LendAsync(_key, _requests, _window, wanted, owed, Math.Max(owed, remembered), CancellationToken.None);
+            var loan = await _lender.LendAsync(_key, _requests, _window, wanted, Math.Min(owed, level), Math.Ceiling(level), CancellationToken.None);
             paid = true;
             Volatile.Write(ref _recovering, 0);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using OpenPlatform.ServiceDefaults.Redis;
 
@@ -83,7 +84,7 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
     /// <exception cref="RedisUnavailableException">Redis is away or too slow; the loan may have been made all the same.</exception>
     /// <exception cref="RedisServerException">The server refused the script.</exception>
-    public async ValueTask<Loan> LendAsync(string key, long requests, long window, long wanted, long owed, long remembered, CancellationToken cancellationToken)
+    public async ValueTask<Loan> LendAsync(string key, long requests, long window, long wanted, double owed, double remembered, CancellationToken cancellationToken)
     {
         if (redis is null)
         {
@@ -92,7 +93,7 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
         try
         {
-            var reply = await redis.EvaluateAsync(Lend, [key], [requests, window, wanted, owed, remembered], cancellationToken);
+            var reply = await redis.EvaluateAsync(Lend, [key], [requests, window, wanted, Decimal(owed), Decimal(remembered)], cancellationToken);
             Volatile.Write(ref _suspect, 0);
             var items = reply.Items;
             return new(items[0].AsInt64(), items[1].AsInt64(), items[2].AsInt64(), items[3].AsInt64());
@@ -102,5 +103,8 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
             Suspect();
             throw;
         }
+
+        // Parts of a token count: what was served has partly refilled by the time it is paid.
+        static string Decimal(double tokens) => tokens.ToString("0.######", CultureInfo.InvariantCulture);
     }
 }

@@ -96,7 +96,8 @@ internal sealed class DashboardSettings
             {
                 throw new DistributedApplicationException(
                     $"The dashboard cannot listen on {address.Url}: {Ports.DescribeHolder(address.Port)} has port {address.Port}. End it, or choose another address, " +
-                    $"e.g. {setting}={address.Scheme}://{address.Host}:{Ports.Free()}");
+                    // An argument, because the launch profile's address overrides the environment.
+                    $"e.g. with the argument --{setting}={address.Scheme}://{address.Host}:{Ports.Free()}");
             }
         }
     }

@@ -27,6 +27,7 @@ internal sealed class LeaseHeartbeat(
     private Uri? _address;
     private Task _beating = Task.CompletedTask;
     private bool _away;
+    private int _stopped;
 
     // The server listens when this is called: it is one of the hosted services that have started.
     public Task StartedAsync(CancellationToken cancellationToken)
@@ -67,7 +68,7 @@ internal sealed class LeaseHeartbeat(
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         drain.Begin();
-        if (_store is null)
+        if (_store is null || Volatile.Read(ref _stopped) == 1)
         {
             return;
         }
@@ -80,6 +81,11 @@ internal sealed class LeaseHeartbeat(
     // By now the server has finished its requests. Until here the heartbeats went on, saying "draining".
     public async Task StoppedAsync(CancellationToken cancellationToken)
     {
+        if (Interlocked.Exchange(ref _stopped, 1) == 1)
+        {
+            return; // a host may be stopped twice, the second time when this is disposed already
+        }
+
         await _stop.CancelAsync();
         await _beating;
         if (_store is null)

@@ -27,6 +27,13 @@ internal static class TelemetryServices
             builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         }
 
+        // The health check service logs an error at each probe of a service that is not ready yet. The answer to the probe says it
+        // already, and what made it so is logged where it happens.
+        if (builder.Configuration["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] is null)
+        {
+            builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
+        }
+
         if (string.IsNullOrWhiteSpace(builder.Configuration[EndpointKey]) || builder.Services.Any(s => s.ServiceType == typeof(TelemetryExport)))
         {
             return;

@@ -24,9 +24,8 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
 
     private AppHostProcess(ProcessStartInfo start, int gatewayPort, int catalogPort)
     {
-        (GatewayPort, CatalogPort) = (gatewayPort, catalogPort);
+        (GatewayPort, CatalogPort, TemporaryFolder) = (gatewayPort, catalogPort, start.Environment["TMPDIR"]!);
         start.Environment[MarkedProcesses.Variable] = Marks.Value;
-        start.Environment["TMPDIR"] = TemporaryFolder;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.UseShellExecute = false;
         _process = new Process { StartInfo = start };
@@ -40,7 +39,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     public MarkedProcesses Marks { get; } = new();
 
     /// <summary>Every temporary file of this run lies below it.</summary>
-    public string TemporaryFolder { get; } = CreateTemporaryFolder();
+    public string TemporaryFolder { get; }
 
     public int GatewayPort { get; }
 
@@ -64,6 +63,9 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
 
     public string DashboardLogin => Find(DashboardLine());
 
+    /// <summary>Process id of the command that was started.</summary>
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     public int ExitCode => _process.ExitCode;
@@ -83,6 +85,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
                 ["OPENPLATFORM_CATALOG_PORT"] = $"{catalog}",
                 ["OPENPLATFORM_DASHBOARD_PORT"] = $"{FreePort.Next()}",
                 ["OPENPLATFORM_DATA"] = "temporary",
+                ["TMPDIR"] = CreateTemporaryFolder(),
                 ["ASPIRE_DASHBOARD_API_KEY"] = TelemetryKey,
             },
         };

@@ -110,7 +110,7 @@ public sealed class PostgresServer : IAsyncDisposable
         if (_process is { } process)
         {
             _process = null;
-            _ = kill(process.Id, 3); // SIGQUIT: immediate shutdown; on the way up again it recovers as after a crash
+            Signal.Send(process.Id, Signal.Quit); // SIGQUIT: immediate shutdown; on the way up again it recovers as after a crash
             await process.WaitForExitAsync();
             process.Dispose();
         }
@@ -245,10 +245,6 @@ public sealed class PostgresServer : IAsyncDisposable
 
         return found;
     }
-
-    [DllImport("libc", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int kill(int pid, int signal);
 
     [DllImport("libc")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 namespace OpenPlatform.Tests.Fixtures;
 
@@ -84,9 +83,9 @@ public abstract class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Stops it in the middle of whatever it does: connections stay open and nothing answers.</summary>
-    public void Freeze() => Signal(19); // SIGSTOP
+    public void Freeze() => Signal.Send(_process!.Id, Signal.Stop);
 
-    public void Thaw() => Signal(18); // SIGCONT
+    public void Thaw() => Signal.Send(_process!.Id, Signal.Continue);
 
     protected abstract ProcessStartInfo StartInfo();
 
@@ -137,18 +136,6 @@ public abstract class ServerProcess : IAsyncDisposable
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
-
-    private void Signal(int signal)
-    {
-        if (Kill(_process!.Id, signal) != 0)
-        {
-            throw new InvalidOperationException($"Signal {signal} could not be sent.");
-        }
-    }
-
-    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Kill(int pid, int signal);
 
     public async ValueTask DisposeAsync()
     {

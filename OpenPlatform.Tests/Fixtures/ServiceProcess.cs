@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 namespace OpenPlatform.Tests.Fixtures;
@@ -62,7 +61,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>SIGTERM: please end.</summary>
-    public void Terminate() => _ = SendSignal(_process.Id, 15);
+    public void Terminate() => Signal.Send(_process.Id, Signal.Terminate);
 
     public bool HasExited => _process.HasExited;
 
@@ -87,9 +86,6 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     [GeneratedRegex(@"Now listening on: (?<url>http://\S+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Listening();
 
-    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int SendSignal(int pid, int signal);
 
     public async ValueTask DisposeAsync()
     {

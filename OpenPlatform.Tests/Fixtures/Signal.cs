@@ -5,7 +5,7 @@ namespace OpenPlatform.Tests.Fixtures;
 /// <summary>Signals of Linux (signal(7)) to processes that a test started.</summary>
 internal static class Signal
 {
-    public const int Interrupt = 2, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
+    public const int Interrupt = 2, Quit = 3, Kill = 9, Terminate = 15, Continue = 18, Stop = 19;
 
     /// <summary>Fails when there is no such process.</summary>
     public static void Send(int processId, int signal) =>
