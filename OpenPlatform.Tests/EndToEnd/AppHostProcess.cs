@@ -25,6 +25,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     private AppHostProcess(ProcessStartInfo start, int gatewayPort, int catalogPort)
     {
         (GatewayPort, CatalogPort, TemporaryFolder) = (gatewayPort, catalogPort, start.Environment["TMPDIR"]!);
+        Marks = new MarkedProcesses(TemporaryFolder);
         start.Environment[MarkedProcesses.Variable] = Marks.Value;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.UseShellExecute = false;
@@ -36,7 +37,7 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
-    public MarkedProcesses Marks { get; } = new();
+    public MarkedProcesses Marks { get; }
 
     /// <summary>Every temporary file of this run lies below it.</summary>
     public string TemporaryFolder { get; }
@@ -117,9 +118,11 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     private bool IsReady => Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal);
 
     /// <summary>The process id of the AppHost itself (<c>dotnet run</c> is its parent).</summary>
-    public int AppHostId() => Marks.Alive().Single(static p =>
+    public int AppHostId() => AppHostIds().Single();
+
+    private int[] AppHostIds() => [.. Marks.Alive().Where(static p =>
         p.Command.Contains("OpenPlatform.AppHost", StringComparison.Ordinal) && !p.Command.StartsWith("dotnet run", StringComparison.Ordinal)
-        && !p.Command.Contains(" run ", StringComparison.Ordinal)).Id;
+        && !p.Command.Contains(" run ", StringComparison.Ordinal)).Select(static p => p.Id)];
 
     /// <summary>Waits until no process of this run is alive.</summary>
     public async Task UntilGoneAsync(TimeSpan within)
@@ -131,6 +134,14 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A polite end where one is still possible; a test that failed half way is cleaned up either way.
+        if (AppHostIds() is [var appHost])
+        {
+            Signal.Send(appHost, Signal.Terminate);
+            var watch = Stopwatch.StartNew();
+            await Eventually.TrueAsync(() => Marks.Alive().Count == 0 || watch.Elapsed > TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(21));
+        }
+
         Marks.KillAll();
         await Eventually.TrueAsync(() => Marks.Alive().Count == 0, TimeSpan.FromSeconds(20));
         _process.Dispose();

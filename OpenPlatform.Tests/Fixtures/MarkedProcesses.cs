@@ -4,14 +4,12 @@ namespace OpenPlatform.Tests.Fixtures;
 
 /// <summary>
 /// Finds every process that descends from one we started, however it was re-parented: each inherits an environment variable
-/// with a value of its own (Linux: read from /proc).
+/// with a value of its own, or works in a folder below the run's own, for redis-server writes its title over its environment
+/// (Linux: read from /proc).
 /// </summary>
-internal sealed class MarkedProcesses
+/// <param name="folder">The run's own folder.</param>
+internal sealed class MarkedProcesses(string folder)
 {
-    private readonly byte[] _entry;
-
-    public MarkedProcesses() => _entry = Encoding.ASCII.GetBytes($"{Variable}={Value}");
-
     public const string Variable = "OPENPLATFORM_TEST_RUN";
 
     public string Value { get; } = Guid.NewGuid().ToString("N");
@@ -19,15 +17,17 @@ internal sealed class MarkedProcesses
     /// <summary>Id and command line of each one that is alive now.</summary>
     public IReadOnlyList<(int Id, string Command)> Alive()
     {
+        var entry = Encoding.ASCII.GetBytes($"{Variable}={Value}");
         var alive = new List<(int, string)>();
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        foreach (var process in Directory.EnumerateDirectories("/proc"))
         {
             try
             {
-                if (int.TryParse(Path.GetFileName(folder), out var id) && id != Environment.ProcessId
-                    && File.ReadAllBytes(Path.Combine(folder, "environ")).AsSpan().IndexOf(_entry) >= 0)
+                if (int.TryParse(Path.GetFileName(process), out var id) && id != Environment.ProcessId
+                    && (File.ReadAllBytes(Path.Combine(process, "environ")).AsSpan().IndexOf(entry) >= 0
+                        || new FileInfo(Path.Combine(process, "cwd")).LinkTarget?.StartsWith(folder + "/", StringComparison.Ordinal) == true))
                 {
-                    alive.Add((id, File.ReadAllText(Path.Combine(folder, "cmdline")).Replace('\0', ' ')));
+                    alive.Add((id, File.ReadAllText(Path.Combine(process, "cmdline")).Replace('\0', ' ')));
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
