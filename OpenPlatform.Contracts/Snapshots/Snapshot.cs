@@ -29,11 +29,17 @@ public sealed record Snapshot(
 /// <param name="BackendId">The backend that answers.</param>
 public sealed record ApiModel(
     Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId,
-    IReadOnlyList<OperationModel> Operations);
+    IReadOnlyList<OperationModel> Operations)
+{
+    public ApiPolicies? Policies { get; init; }
+}
 
 /// <summary>One method and path template, for example <c>GET /orders/{id}</c>, relative to the base path.</summary>
 /// <param name="OperationId">Stable name, unique in its API version; taken from the OpenAPI document.</param>
-public sealed record OperationModel(string OperationId, string Method, string PathTemplate);
+public sealed record OperationModel(string OperationId, string Method, string PathTemplate)
+{
+    public OperationPolicies? Policies { get; init; }
+}
 
 /// <summary>What an API calls.</summary>
 /// <param name="Service">Name under which instances hold leases in the registry; null: only <paramref name="Addresses"/>.</param>

@@ -5,6 +5,6 @@ namespace OpenPlatform.Contracts.Snapshots;
 
 /// <summary>The wire and disk form of a snapshot: camelCase JSON, hashes as base64. Unknown members are refused.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Snapshot))]
 public sealed partial class SnapshotJson : JsonSerializerContext;
