@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace OpenPlatform.Contracts.Snapshots;
 
 /// <summary>
@@ -44,7 +46,8 @@ public sealed record OperationModel(string OperationId, string Method, string Pa
 /// <summary>What an API calls.</summary>
 /// <param name="Service">Name under which instances hold leases in the registry; null: only <paramref name="Addresses"/>.</param>
 /// <param name="Addresses">Fixed instance addresses (absolute http or https URLs without a path); may be empty when leased.</param>
-public sealed record BackendModel(Guid BackendId, string Name, string? Service, IReadOnlyList<Uri> Addresses);
+public sealed record BackendModel(
+    Guid BackendId, string Name, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Service, IReadOnlyList<Uri> Addresses);
 
 /// <summary>Limits on offer.</summary>
 public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimitModel> RateLimits);
@@ -60,7 +63,7 @@ public sealed record ApplicationModel(Guid ApplicationId, Guid OrganizationId, s
 /// <summary>One key of an application. The key itself is nowhere: only its peppered hash.</summary>
 /// <param name="Hash">HMAC-SHA-256 of the UTF-8 key under the deployment's pepper, 32 bytes; see <see cref="KeyHash"/>.</param>
 /// <param name="ExpiresAt">First instant at which it no longer counts, UTC; null: does not expire.</param>
-public sealed record CredentialModel(Guid CredentialId, Guid ApplicationId, ReadOnlyMemory<byte> Hash, DateTimeOffset? ExpiresAt);
+public sealed record CredentialModel(Guid CredentialId, Guid ApplicationId, ReadOnlyMemory<byte> Hash, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>An application's right to a version under a plan. Only active ones are in a snapshot.</summary>
 public sealed record SubscriptionModel(Guid SubscriptionId, Guid ApplicationId, Guid VersionId, Guid PlanId);
