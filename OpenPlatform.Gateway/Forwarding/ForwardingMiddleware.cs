@@ -25,19 +25,21 @@ internal sealed class ForwardingMiddleware
     private readonly BackendConnection _connection;
     private readonly RefusalWriter _refusals;
     private readonly GatewayMetrics _metrics;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly int _retries;
     private readonly ForwarderRequestConfig _config;
 
     public ForwardingMiddleware(
         RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, RefusalWriter refusals, GatewayMetrics metrics, IOptions<ForwardingOptions> options,
-        ILogger<ForwardingMiddleware> logger)
+        TimeProvider time, ILogger<ForwardingMiddleware> logger)
     {
         _ = next; // the last step
         _forwarder = forwarder;
         _connection = connection;
         _refusals = refusals;
         _metrics = metrics;
+        _time = time;
         _logger = logger;
         _retries = options.Value.Retries;
         _config = new() { ActivityTimeout = options.Value.ActivityTimeout };
@@ -49,9 +51,10 @@ internal sealed class ForwardingMiddleware
         var backend = request.Operation.Api.Backend;
         var tried = default(TriedInstances);
         var failure = Refusal.NoInstance;
+        var pick = PickContext.For(backend, context, MayRepeat(context, notConnected: false));
         for (var attempt = 0; ; attempt++)
         {
-            if (PowerOfTwoChoices.Pick(backend.Ready, tried, Environment.TickCount64) is not { } instance)
+            if (backend.Pick(pick, tried) is not { } instance)
             {
                 break;
             }
@@ -64,19 +67,15 @@ internal sealed class ForwardingMiddleware
             }
 
             instance.Begin();
-            ForwarderError error;
+            var began = _time.GetTimestamp();
+            var error = ForwarderError.RequestCreation;
             try
             {
                 error = await _forwarder.SendAsync(context, instance.Prefix, _connection.Invoker, _config, GatewayTransformer.Instance);
             }
             finally
             {
-                instance.End();
-            }
-
-            if ((error == ForwarderError.None || request.AnsweredByBackend) && instance.Succeeded())
-            {
-                _logger.InstanceBack(instance.Prefix, backend.Model.Name);
+                instance.End(OutcomeOf(error, context), _time.GetTimestamp() - began);
             }
 
             if (error == ForwarderError.None)
@@ -88,11 +87,6 @@ internal sealed class ForwardingMiddleware
             var reason = exception?.GetBaseException().Message ?? "unknown";
             _logger.TryFailed(attempt + 1, instance.Prefix, backend.Model.Name, error, reason);
             var notConnected = error == ForwarderError.Request && IsConnectError(exception);
-            if (notConnected && instance.FailedToConnect(Environment.TickCount64))
-            {
-                _logger.InstanceEjected(instance.Prefix, backend.Model.Name, reason);
-            }
-
             request.AnswerBroken = error is ForwarderError.ResponseBodyDestination or ForwarderError.ResponseHeaders;
             if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
             {
@@ -132,6 +126,15 @@ internal sealed class ForwardingMiddleware
         {
             HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
         };
+
+    private static Outcome OutcomeOf(ForwarderError error, HttpContext context) => error switch
+    {
+        ForwarderError.None => context.Response.StatusCode >= StatusCodes.Status500InternalServerError ? Outcome.ServerError : Outcome.Success,
+        ForwarderError.Request => IsConnectError(context.Features.Get<IForwarderErrorFeature>()?.Exception) ? Outcome.ConnectError : Outcome.Broken,
+        ForwarderError.RequestTimedOut => Outcome.Timeout,
+        ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination => Outcome.Broken,
+        _ => Outcome.Cancelled,
+    };
 
     /// <summary>Undoes what the forwarder has left of a failed try.</summary>
     private static void Reset(HttpContext context)

@@ -6,7 +6,7 @@ namespace OpenPlatform.Gateway.Instances;
 internal sealed record InstanceConfig(string Id, Uri Address, int Weight = 100);
 
 /// <summary>One running copy of a backend as this gateway sees it; kept as long as a source names it.</summary>
-internal sealed class Instance(InstanceConfig config)
+internal sealed class Instance(InstanceConfig config, BackendState backend)
 {
     private int _inFlight;
     private int _failures;
@@ -24,9 +24,16 @@ internal sealed class Instance(InstanceConfig config)
     /// <summary>True after a connect error, until the time is up; then one request may try.</summary>
     public bool IsEjected => Volatile.Read(ref _ejectedUntil) != 0;
 
+    /// <summary>A try begins. Each needs its <see cref="End"/>.</summary>
     public void Begin() => Interlocked.Increment(ref _inFlight);
 
-    public void End() => Interlocked.Decrement(ref _inFlight);
+    /// <summary>A try has ended.</summary>
+    /// <param name="latencyTicks">From begin to end, or to the head of the answer where that is known, in ticks of the <see cref="TimeProvider"/>'s timestamps.</param>
+    public void End(Outcome outcome, long latencyTicks)
+    {
+        Interlocked.Decrement(ref _inFlight);
+        backend.Ended(this, outcome, latencyTicks);
+    }
 
     /// <summary>True when a request may go there. Half-open: of an ejected instance whose time is up, one caller gets true, and
     /// the others wait for what becomes of it.</summary>

@@ -19,13 +19,15 @@ internal sealed class InstanceDirectory
     private readonly ConcurrentDictionary<Guid, BackendState> _backends = new();
     private readonly IConfiguration _configuration;
     private readonly StateDirectory _state;
+    private readonly TimeProvider _time;
     private readonly ILogger<InstanceDirectory> _logger;
     private readonly Dictionary<string, InstanceConfig[]> _remembered;
 
-    public InstanceDirectory(IConfiguration configuration, StateDirectory state, ILogger<InstanceDirectory> logger)
+    public InstanceDirectory(IConfiguration configuration, StateDirectory state, TimeProvider time, ILogger<InstanceDirectory> logger)
     {
         _configuration = configuration;
         _state = state;
+        _time = time;
         _logger = logger;
         _remembered = Load();
     }
@@ -33,7 +35,7 @@ internal sealed class InstanceDirectory
     /// <summary>Called when a snapshot is compiled; a new backend starts with what is known without asking anybody.</summary>
     public BackendState GetOrAdd(BackendModel model)
     {
-        var backend = _backends.GetOrAdd(model.BackendId, static (_, m) => new(m), model);
+        var backend = _backends.GetOrAdd(model.BackendId, static (_, a) => new(a.model, a._time, a._logger), (model, _time, _logger));
         backend.Model = model;
         var remembered = model.Service is { } service ? _remembered.GetValueOrDefault(service, []) : [];
         Apply(backend, backend.Ready.Length == 0 ? remembered : [.. backend.Ready.Select(static i => i.Config).Where(c => !IsStatic(c, model))]);
@@ -57,6 +59,9 @@ internal sealed class InstanceDirectory
             Remember(backend.Model.Service!, ready);
         }
     }
+
+    /// <summary>All instances of all backends at this moment.</summary>
+    public IReadOnlyList<InstanceRow> Describe() => [.. _backends.Values.OrderBy(static b => b.Model.Name, StringComparer.Ordinal).SelectMany(static b => b.Describe())];
 
     private void Apply(BackendState backend, InstanceConfig[] leased)
     {

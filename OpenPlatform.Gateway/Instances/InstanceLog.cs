@@ -16,4 +16,10 @@ internal static partial class InstanceLog   // event ids 1200-1299
 
     [LoggerMessage(1205, LogLevel.Information, "The lease registry answers again")]
     public static partial void RegistryBack(this ILogger logger);
+
+    [LoggerMessage(1206, LogLevel.Warning, "Instance {Instance} of backend {Backend} is ejected: {Reason}")]
+    public static partial void InstanceEjected(this ILogger logger, string instance, string backend, Outcome reason);
+
+    [LoggerMessage(1207, LogLevel.Information, "Instance {Instance} of backend {Backend} answers again")]
+    public static partial void InstanceBack(this ILogger logger, string instance, string backend);
 }

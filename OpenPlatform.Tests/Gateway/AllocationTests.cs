@@ -36,7 +36,7 @@ public sealed class AllocationTests
             ("authorize", () => Assert.True(AuthorizationMiddleware.Authorize(request) == Refusal.None)),
             ("limiters", () => limits = limiters.For(request.Subscription)),
             ("limit", () => Assert.True(RateLimitMiddleware.TryTake(limits, request, 0, out _, out _) == LimitDecision.Allowed)),
-            ("balance", () => Assert.NotNull(PowerOfTwoChoices.Pick(request.Operation.Api.Backend.Ready, [], Environment.TickCount64))),
+            ("balance", () => Assert.NotNull(request.Operation.Api.Backend.Pick(new PickContext(0, true), []))),
             ("usage", () => spool.Count(request.Subscription, request.Operation, 200)),
         ];
         foreach (var (_, step) in steps)

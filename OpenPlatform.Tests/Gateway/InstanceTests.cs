@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using OpenPlatform.Contracts;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Instances;
@@ -110,8 +111,8 @@ public sealed class InstanceTests(RedisServerFixture redis) : IClassFixture<Redi
     [Fact]
     public void Two_choices_follow_the_weights_and_spare_the_busy()
     {
-        var light = new Instance(new("light", new("http://127.0.0.1:1"), 100));
-        var heavy = new Instance(new("heavy", new("http://127.0.0.1:2"), 300));
+        var light = new Instance(new("light", new("http://127.0.0.1:1"), 100), Nobody);
+        var heavy = new Instance(new("heavy", new("http://127.0.0.1:2"), 300), Nobody);
         Instance[] ready = [light, heavy];
         for (var i = 0; i < 400; i++)
         {
@@ -125,8 +126,8 @@ public sealed class InstanceTests(RedisServerFixture redis) : IClassFixture<Redi
     [Fact]
     public void An_ejected_instance_gets_one_request_when_its_time_is_up_and_the_rest_when_it_has_answered()
     {
-        var good = new Instance(new("good", new("http://127.0.0.1:1")));
-        var bad = new Instance(new("bad", new("http://127.0.0.1:2")));
+        var good = new Instance(new("good", new("http://127.0.0.1:1")), Nobody);
+        var bad = new Instance(new("bad", new("http://127.0.0.1:2")), Nobody);
         Instance[] ready = [good, bad];
         bad.FailedToConnect(now: 1000);
         Assert.All(Picks(ready, now: 1249), pick => Assert.Same(good, pick));
@@ -143,12 +144,14 @@ public sealed class InstanceTests(RedisServerFixture redis) : IClassFixture<Redi
     [Fact]
     public void When_all_are_ejected_one_is_tried_all_the_same()
     {
-        var only = new Instance(new("only", new("http://127.0.0.1:1")));
+        var only = new Instance(new("only", new("http://127.0.0.1:1")), Nobody);
         only.FailedToConnect(now: 0);
         Assert.Same(only, PowerOfTwoChoices.Pick([only], [], now: 1));
         Assert.Null(PowerOfTwoChoices.Pick([only], [only], now: 1));
         Assert.Null(PowerOfTwoChoices.Pick([], [], now: 1));
     }
+
+    private static BackendState Nobody => new(new(Guid.NewGuid(), "nobody", null, []), TimeProvider.System, NullLogger.Instance);
 
     private static List<Instance> Picks(Instance[] ready, long now) => [.. Enumerable.Range(0, 100).Select(_ => PowerOfTwoChoices.Pick(ready, [], now)!)];
 }
