@@ -15,6 +15,7 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddOptionalRedis();
 builder.Services.AddSingleton<StateDirectory>();
+builder.Services.AddRequestContext();
 builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
 builder.AddSnapshots();
 builder.Services.AddSingleton<ApiKeyAuthenticator>();

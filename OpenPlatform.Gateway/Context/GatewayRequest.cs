@@ -1,3 +1,4 @@
+using System.Net;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
@@ -20,6 +21,12 @@ internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
 
     /// <summary>Accepted from the client when well-formed, otherwise our own; sent on and sent back as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
+
+    /// <summary>Who called, as far as trusted proxies vouch for it. Set by the context step.</summary>
+    public Origin Origin { get; init; } = Origin.Unknown;
+
+    /// <summary>The client's address, IPv4 never in its IPv6-mapped form; <see cref="IPAddress.None"/> when the connection has none.</summary>
+    public IPAddress ClientAddress => Origin.Address;
 
     /// <summary>Set by the route step.</summary>
     public OperationEntry Operation { get; set; } = null!;

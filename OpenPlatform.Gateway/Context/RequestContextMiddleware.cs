@@ -5,10 +5,10 @@ using OpenPlatform.Gateway.Snapshots;
 namespace OpenPlatform.Gateway.Context;
 
 /// <summary>
-/// Begins a request: takes the snapshot that decides it and gives it an id. Health probes pass it by, unless an API has taken
+/// Begins a request: takes the snapshot that decides it, gives it an id and finds out who called. Health probes pass it by, unless an API has taken
 /// their path.
 /// </summary>
-internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnapshot active, RefusalWriter refusals)
+internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnapshot active, OriginReader origins, RefusalWriter refusals)
 {
     public const string RequestIdHeader = "X-Request-Id";
     private const int LongestRequestId = 128;
@@ -16,11 +16,10 @@ internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnaps
     private static readonly SearchValues<char> RequestIdCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:+/=-");
 
-
     public Task InvokeAsync(HttpContext context)
     {
         var snapshot = active.Current;
-        var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context));
+        var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context)) { Origin = origins.Read(context) };
         context.Features.Set(request);
         if (snapshot is not null)
         {

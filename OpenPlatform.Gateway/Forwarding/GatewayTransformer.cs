@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Context;
@@ -48,20 +49,20 @@ internal sealed class GatewayTransformer : HttpTransformer
         headers.Remove(RequestContextMiddleware.RequestIdHeader);
         headers.TryAddWithoutValidation(RequestContextMiddleware.RequestIdHeader, request.RequestId);
 
-        var client = httpContext.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : httpContext.Connection.RemoteIpAddress;
-        var address = client?.ToString() ?? "unknown";
+        var origin = request.Origin;
+        var address = origin.AddressText;
         headers.TryAddWithoutValidation("X-Forwarded-For", address);
-        headers.TryAddWithoutValidation("X-Forwarded-Proto", incoming.Scheme);
+        headers.TryAddWithoutValidation("X-Forwarded-Proto", origin.Scheme);
         headers.TryAddWithoutValidation("X-Forwarded-Prefix", request.Operation.Api.BasePath);
-        var host = incoming.Host.Value;
-        if (!string.IsNullOrEmpty(host))
+        var host = origin.Host;
+        if (host.Length > 0)
         {
             headers.TryAddWithoutValidation("X-Forwarded-Host", host);
         }
 
-        // RFC 7239: an IPv6 address is quoted and in brackets. Kestrel refuses a Host that could break out of the quotes.
-        var node = client is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? $"\"[{address}]\"" : address;
-        headers.TryAddWithoutValidation("Forwarded", string.IsNullOrEmpty(host) ? $"for={node};proto={incoming.Scheme}" : $"for={node};proto={incoming.Scheme};host=\"{host}\"");
+        // RFC 7239: an IPv6 address is quoted and in brackets. Nothing that could break out of the quotes is taken as a host.
+        var node = origin.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"\"[{address}]\"" : address;
+        headers.TryAddWithoutValidation("Forwarded", host.Length == 0 ? $"for={node};proto={origin.Scheme}" : $"for={node};proto={origin.Scheme};host=\"{host}\"");
 
         var below = incoming.Path.Value![request.Operation.Api.BasePath.Length..];
         proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, below.Length == 0 ? "/" : below, incoming.QueryString);
