@@ -5,7 +5,28 @@ namespace OpenPlatform.Contracts.Snapshots;
 /// stands beside its validation in a file of its own. (The JSON source generator forgets initializers of init members: optional
 /// members are nullable, or constructor parameters with a default.)
 /// </summary>
-public sealed record ApiPolicies;
+public sealed record ApiPolicies
+{
+    public TimeoutPolicy? Timeouts { get; init; }
+
+    public RetryPolicy? Retry { get; init; }
+
+    public BreakerPolicy? Breaker { get; init; }
+
+    public BulkheadPolicy? Bulkhead { get; init; }
+
+    public SplitPolicy? Split { get; init; }
+
+    public CachePolicy? Cache { get; init; }
+
+    public DegradationPolicy? Degradation { get; init; }
+}
 
 /// <summary>What differs for one operation; a member that is null leaves what the API says.</summary>
-public sealed record OperationPolicies;
+public sealed record OperationPolicies
+{
+    public TimeoutPolicy? Timeouts { get; init; }
+
+    /// <summary>May a request be repeated although something was sent? Null: what RFC 9110, 9.2.2 says of the method.</summary>
+    public bool? Idempotent { get; init; }
+}

@@ -50,7 +50,11 @@ public sealed record BackendModel(
     Guid BackendId, string Name, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Service, IReadOnlyList<Uri> Addresses);
 
 /// <summary>Limits on offer.</summary>
-public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimitModel> RateLimits);
+public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimitModel> RateLimits)
+{
+    /// <summary>Who is shed last when a backend is overloaded: 0 (first) to 9 (last); null: 5.</summary>
+    public int? Priority { get; init; }
+}
 
 /// <summary>At most <paramref name="Requests"/> per <paramref name="WindowSeconds"/> for each application under the plan.</summary>
 /// <param name="Requests">1 to 1,000,000,000 requests.</param>

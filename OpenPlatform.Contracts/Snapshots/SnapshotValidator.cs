@@ -72,6 +72,13 @@ public static partial class SnapshotValidator
                 Problem($"/apis/{i}/backendId", $"names no backend: {api.BackendId}");
             }
 
+            if (api.Policies is { } policies)
+            {
+                ResiliencePolicyValidator.Validate(policies, $"/apis/{i}/policies", Problem);
+                SplitPolicyValidator.Validate(policies.Split, $"/apis/{i}/policies/split", backends, applications, Problem);
+                DegradationPolicyValidator.Validate(policies, $"/apis/{i}/policies", backends, Problem);
+            }
+
             ValidateOperations(api, $"/apis/{i}/operations", Problem);
         }
 
@@ -186,6 +193,8 @@ public static partial class SnapshotValidator
             {
                 problem($"{at}/{i}/pathTemplate", $"matches the same requests as another operation: {operation.Method} {operation.PathTemplate}");
             }
+
+            ResiliencePolicyValidator.Validate(operation.Policies?.Timeouts, $"{at}/{i}/policies/timeouts", problem);
         }
     }
 
@@ -219,6 +228,11 @@ public static partial class SnapshotValidator
     {
         for (var i = 0; i < plans.Count; i++)
         {
+            if (plans[i].Priority is < 0 or > 9)
+            {
+                problem($"/plans/{i}/priority", "must be 0 to 9");
+            }
+
             for (var j = 0; j < plans[i].RateLimits.Count; j++)
             {
                 var limit = plans[i].RateLimits[j];
