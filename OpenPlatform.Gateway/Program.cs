@@ -1,12 +1,14 @@
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.Splits;
 using OpenPlatform.Gateway.State;
 using OpenPlatform.Gateway.Usage;
 
@@ -38,7 +40,9 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
     pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
     pipeline.UseMiddleware<UsageMiddleware>();             // counts what the backend answers
-    pipeline.UseMiddleware<ForwardingMiddleware>();        // instance pick, forward, try another      -> 502, 503, 504
+    pipeline.UseMiddleware<SplitMiddleware>();             // which backend of the API
+    pipeline.UseMiddleware<CacheMiddleware>();             // opt-in answers from memory               -> 200, 304
+    pipeline.UseMiddleware<ForwardingMiddleware>();        // doors, instance pick, try another        -> 502, 503, 504
 });
 
 app.UseRouting();

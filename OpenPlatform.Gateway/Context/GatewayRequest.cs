@@ -11,7 +11,7 @@ namespace OpenPlatform.Gateway.Context;
 /// What the pipeline has found out about one request so far: one object a request, a feature of its <see cref="HttpContext"/>.
 /// Each step fills in its part; a later step may rely on the parts of the earlier ones.
 /// </summary>
-internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
+internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string requestId)
 {
     /// <summary>The state of a request that is in the pipeline.</summary>
     public static GatewayRequest Of(HttpContext context) => context.Features.Get<GatewayRequest>()!;
@@ -43,6 +43,12 @@ internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
     /// <summary>Set by the limit step: the limit that leaves the least; null when the plan has none.</summary>
     public RateLimiter? TightestLimit { get; set; }
 
+    /// <summary>Set by the split step: the backend that is to answer.</summary>
+    public BackendState Backend { get; set; } = null!;
+
+    /// <summary>Set by the split step: the variant that answers, when clients are to see it.</summary>
+    public string? Variant { get; set; }
+
     /// <summary>Set by the forward step: the instance of the last try.</summary>
     public Instance? Instance { get; set; }
 
@@ -51,6 +57,9 @@ internal sealed class GatewayRequest(GatewaySnapshot snapshot, string requestId)
 
     /// <summary>True from the moment a backend's answer is being passed to the client.</summary>
     public bool AnsweredByBackend { get; set; }
+
+    /// <summary>True when the answer reached the client to its end.</summary>
+    public bool AnsweredWhole { get; set; }
 
     /// <summary>True when the backend broke its answer off; such an answer is not billed.</summary>
     public bool AnswerBroken { get; set; }

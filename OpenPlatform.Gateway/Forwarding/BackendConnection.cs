@@ -23,9 +23,13 @@ internal sealed class BackendConnection : IDisposable
             ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
             // The handler's own limit would end in a cancellation that looks like a slow answer; a failed connect must look like one.
             ConnectTimeout = Timeout.InfiniteTimeSpan,
-            ConnectCallback = (context, cancellationToken) => ConnectAsync(context.DnsEndPoint, connectTimeout, cancellationToken),
+            ConnectCallback = (context, cancellationToken) => ConnectAsync(
+                context.DnsEndPoint, context.InitialRequestMessage.Options.TryGetValue(ConnectTimeout, out var own) ? own : connectTimeout, cancellationToken),
         });
     }
+
+    /// <summary>On a request: what its API says of the time to connect. Who waits for a connection opens it, so it is the one that counts.</summary>
+    public static HttpRequestOptionsKey<TimeSpan> ConnectTimeout { get; } = new("openplatform.connect-timeout");
 
     public HttpMessageInvoker Invoker { get; }
 

@@ -1,19 +1,23 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Overload;
 using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace OpenPlatform.Gateway.Forwarding;
 
 /// <summary>
-/// Picks an instance and forwards; when that fails before the client got anything, and the request may be repeated, tries
-/// another → 502, 503, 504.
+/// Through the doors of the backend, to an instance, and when that fails before the client got anything, to another one → 502, 503, 504,
+/// or what stands in for the answer. One await chain: everything between two tries is decided without waiting.
 /// </summary>
-internal sealed class ForwardingMiddleware
+internal sealed class ForwardingMiddleware(
+    RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
+    GatewayMetrics metrics, TimeProvider time, ILogger<ForwardingMiddleware> logger)
 {
     [InlineArray(2)]
     private struct TriedInstances
@@ -21,132 +25,231 @@ internal sealed class ForwardingMiddleware
         private Instance? _first;
     }
 
-    private readonly IHttpForwarder _forwarder;
-    private readonly BackendConnection _connection;
-    private readonly RefusalWriter _refusals;
-    private readonly GatewayMetrics _metrics;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private readonly int _retries;
-    private readonly ForwarderRequestConfig _config;
-
-    public ForwardingMiddleware(
-        RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, RefusalWriter refusals, GatewayMetrics metrics, IOptions<ForwardingOptions> options,
-        TimeProvider time, ILogger<ForwardingMiddleware> logger)
-    {
-        _ = next; // the last step
-        _forwarder = forwarder;
-        _connection = connection;
-        _refusals = refusals;
-        _metrics = metrics;
-        _time = time;
-        _logger = logger;
-        _retries = options.Value.Retries;
-        _config = new() { ActivityTimeout = options.Value.ActivityTimeout };
-    }
+    private readonly RequestDelegate _ = next; // the last step
 
     public async Task InvokeAsync(HttpContext context)
     {
         var request = GatewayRequest.Of(context);
-        var backend = request.Operation.Api.Backend;
-        var tried = default(TriedInstances);
-        var failure = Refusal.NoInstance;
-        var pick = PickContext.For(backend, context, MayRepeat(context, notConnected: false));
-        for (var attempt = 0; ; attempt++)
+        var forward = request.Operation.Forward;
+        var degradation = request.Operation.Api.Degradation;
+        var admission = default(Admission);
+        var failure = degradation is { Switched: true } ? Refusal.BackendSwitchedOff : admission.TryEnter(request, forward, gates);
+        bool? success = null;
+        try
         {
-            if (backend.Pick(pick, tried) is not { } instance)
+            if (failure == Refusal.None || ToAlternate(context, request, degradation, failure))
             {
-                break;
-            }
+                failure = Refusal.NoInstance;
+                request.Backend.Retries.Earn();
+                var endsAt = EndsAt(context, request, forward);
+                var tried = default(TriedInstances);
+                var pick = PickContext.For(request.Backend, context, request.MayRepeat);
+                for (var attempt = 0; ;)
+                {
+                    var instance = request.Backend.Pick(pick, tried);
+                    if (instance is not null)
+                    {
+                        var error = ForwarderError.RequestCreation;
+                        BeginTry(context, request, instance, forward, attempt, endsAt);
+                        var began = time.GetTimestamp();
+                        try
+                        {
+                            error = await forwarder.SendAsync(
+                                context, instance.Prefix, connection.Invoker, forward.Config, GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
+                        }
+                        finally
+                        {
+                            failure = EndTry(context, request, instance, error, began, attempt);
+                        }
 
-            request.Instance = instance;
-            if (attempt > 0)
-            {
-                Reset(context);
-                _metrics.Retried();
-            }
+                        if (failure == Refusal.None)
+                        {
+                            success = request.Degraded is null ? context.Response.StatusCode < StatusCodes.Status500InternalServerError : success;
+                            request.AnsweredWhole = true;
+                            return;
+                        }
 
-            instance.Begin();
-            var began = _time.GetTimestamp();
-            var error = ForwarderError.RequestCreation;
-            try
-            {
-                error = await _forwarder.SendAsync(context, instance.Prefix, _connection.Invoker, _config, GatewayTransformer.Instance);
-            }
-            finally
-            {
-                instance.End(OutcomeOf(error, context), _time.GetTimestamp() - began);
-            }
+                        if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
+                        {
+                            success = context.RequestAborted.IsCancellationRequested || request.Degraded is not null ? success : false;
+                            return;
+                        }
 
-            if (error == ForwarderError.None)
-            {
-                return;
-            }
+                        if (MayTryAgain(request, failure, attempt, endsAt))
+                        {
+                            tried[attempt++] = instance;
+                            continue;
+                        }
+                    }
 
-            var exception = context.Features.Get<IForwarderErrorFeature>()?.Exception;
-            var reason = exception?.GetBaseException().Message ?? "unknown";
-            _logger.TryFailed(attempt + 1, instance.Prefix, backend.Model.Name, error, reason);
-            var notConnected = error == ForwarderError.Request && IsConnectError(exception);
-            request.AnswerBroken = error is ForwarderError.ResponseBodyDestination or ForwarderError.ResponseHeaders;
-            if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
-            {
-                return;
-            }
+                    // A request that spoke for the backend itself: what becomes of it elsewhere says nothing more about it.
+                    success = request.Degraded is null && IsOfBackend(failure) ? false : success;
+                    if (!(instance is null || failure == Refusal.BackendUnreachable || request.MayRepeatNow) || !ToAlternate(context, request, degradation, failure))
+                    {
+                        break;
+                    }
 
-            failure = RefusalOf(error, context, notConnected);
-            if (error != ForwarderError.Request || attempt >= _retries || !MayRepeat(context, notConnected))
-            {
-                break;
+                    (attempt, tried) = (0, default);
+                    pick = PickContext.For(request.Backend, context, request.MayRepeat);
+                }
             }
-
-            tried[attempt] = instance;
+        }
+        finally
+        {
+            request.Replay?.Dispose();
+            if (admission.Leave(request, forward, success))
+            {
+                logger.BreakerChanged(request.Operation.Api.Name, request.Operation.Api.Version, forward.Breaker!.IsOpen ? "open" : "closed");
+            }
         }
 
-        Reset(context);
-        request.AnsweredByBackend = false;
-        if (failure is Refusal.NoInstance or Refusal.BackendUnreachable)
+        await (degraded.TryWrite(context, Reset(context, request), failure, out var written) ? written : RefuseAsync(context, request, failure));
+    }
+
+    /// <summary>Sends the request, from its next try on, to the alternate backend; false when there is none, or it is there already.</summary>
+    private bool ToAlternate(HttpContext context, GatewayRequest request, DegradationModel? degradation, Refusal failure)
+    {
+        if (degradation?.Alternate is not { } alternate || request.Degraded is not null || (failure != Refusal.BackendSwitchedOff && failure != Refusal.CircuitOpen && !IsOfBackend(failure)))
         {
-            context.Response.Headers.RetryAfter = "1";
+            return false;
         }
 
-        await _refusals.WriteAsync(context, request, failure);
+        request.Backend = alternate;
+        request.LeaveOverload(sample: false); // it waits for another backend now
+        request.DegradedBecause = failure;
+        request.Degraded = DegradedAnswers.Alternate;
+        metrics.Degraded(DegradedAnswers.Alternate);
+        return true;
+    }
+
+    /// <summary>When the request must have been answered, in <see cref="Environment.TickCount64"/>; and whether its body must be kept.</summary>
+    private static long EndsAt(HttpContext context, GatewayRequest request, ForwardModel forward)
+    {
+        request.HasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false };
+        request.MayRepeat = forward.Idempotent;
+        if (request.HasBody && forward.Idempotent)
+        {
+            request.MayRepeat = forward.Retries > 0 && forward.MaxReplayBytes > 0 && !(context.Request.ContentLength > forward.MaxReplayBytes);
+            if (request.MayRepeat)
+            {
+                context.Request.Body = request.Replay = new ReplayBody(context.Request.Body, forward.MaxReplayBytes);
+            }
+        }
+
+        return forward.Total == 0 ? long.MaxValue : Environment.TickCount64 + Math.Min(forward.Total, Deadline.Asked(context.Request.Headers));
+    }
+
+    private void BeginTry(HttpContext context, GatewayRequest request, Instance instance, ForwardModel forward, int attempt, long endsAt)
+    {
+        if (request.Instance is not null)
+        {
+            Reset(context, request);
+            metrics.Retried();
+        }
+
+        request.Instance = instance;
+        request.Clock = time;
+        request.HeadAt = 0;
+        request.MayDiscard = forward.RetryStatuses != 0 && attempt < forward.Retries && request.MayRepeat && request.Backend.Ready.Length > attempt + 1;
+
+        // While a body streams in, only silence counts: a slow client is not a slow backend.
+        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt);
+        instance.Begin();
+    }
+
+    /// <summary>Tells the instance and the log how a try ended.</summary>
+    /// <returns>None: the client has its answer.</returns>
+    private Refusal EndTry(HttpContext context, GatewayRequest request, Instance instance, ForwarderError error, long began, int attempt)
+    {
+        var exception = error == ForwarderError.None ? null : context.Features.Get<IForwarderErrorFeature>()?.Exception;
+        var late = error == ForwarderError.RequestTimedOut
+            || (error != ForwarderError.None && request.Deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested);
+        request.Deadline?.Return();
+        request.Deadline = null;
+        var failure = FailureOf(error, exception, late, request, context);
+        instance.End(OutcomeOf(error, failure, context), (request.HeadAt == 0 ? time.GetTimestamp() : request.HeadAt) - began);
+        if (late)
+        {
+            request.LeaveOverload(sample: true);
+        }
+
+        if (failure == Refusal.None)
+        {
+            return failure;
+        }
+
+        request.AnswerBroken = late || error is ForwarderError.ResponseBodyDestination or ForwarderError.ResponseHeaders;
+        logger.TryFailed(attempt + 1, instance.Prefix, request.Backend.Model.Name, error, exception?.GetBaseException().Message ?? "unknown");
+        return failure;
     }
 
     /// <summary>
-    /// Nothing reached an instance: any request, its body is still unread. Something may have: what RFC 9110, 9.2.2 calls
-    /// idempotent, and only without a body, because a body is not kept.
+    /// Nothing reached an instance: any request, its body is still unread. Something may have: what RFC 9110, 9.2.2 calls idempotent, while its
+    /// body can be sent again, at the cost of the backend's budget.
     /// </summary>
-    private static bool MayRepeat(HttpContext context, bool notConnected) =>
-        notConnected
-        || (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }
-            && context.Request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE");
-
-    private static bool IsConnectError(Exception? exception) =>
-        exception is HttpRequestException
-        {
-            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
-        };
-
-    private static Outcome OutcomeOf(ForwarderError error, HttpContext context) => error switch
+    private static bool MayTryAgain(GatewayRequest request, Refusal failure, int attempt, long endsAt)
     {
-        ForwarderError.None => context.Response.StatusCode >= StatusCodes.Status500InternalServerError ? Outcome.ServerError : Outcome.Success,
-        ForwarderError.Request => IsConnectError(context.Features.Get<IForwarderErrorFeature>()?.Exception) ? Outcome.ConnectError : Outcome.Broken,
-        ForwarderError.RequestTimedOut => Outcome.Timeout,
-        ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination => Outcome.Broken,
+        var forward = request.Operation.Forward;
+        if (attempt >= forward.Retries || request.Backend.Ready.Length <= attempt + 1 || !IsOfBackend(failure) || endsAt <= Environment.TickCount64)
+        {
+            return false;
+        }
+
+        return failure switch
+        {
+            Refusal.BackendUnreachable => true,
+            Refusal.BackendTimeout when forward.FirstByte == 0 => false, // who sets no limit says that slow is not broken
+            _ => request.MayRepeatNow && (request.Discarded || request.Backend.Retries.TrySpend()),
+        };
+    }
+
+    /// <summary>True when the failure is the backend's, not the client's or ours.</summary>
+    private static bool IsOfBackend(Refusal failure) =>
+        failure is Refusal.NoInstance or Refusal.BackendUnreachable or Refusal.BackendFailed or Refusal.BackendTimeout;
+
+    /// <summary>Undoes what the forwarder has left of a failed try.</summary>
+    private static GatewayRequest Reset(HttpContext context, GatewayRequest request)
+    {
+        context.Response.StatusCode = StatusCodes.Status200OK;
+        context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
+        context.Features.Set<IForwarderErrorFeature>(null);
+        request.AnsweredByBackend = false;
+        request.Discarded = false;
+        request.Replay?.Rewind();
+        return request;
+    }
+
+    private Task RefuseAsync(HttpContext context, GatewayRequest request, Refusal failure)
+    {
+        var headers = context.Response.Headers;
+        if (RefusalTable.Shapes[failure].Status == StatusCodes.Status503ServiceUnavailable || failure == Refusal.BackendUnreachable)
+        {
+            headers.RetryAfter = "1";
+        }
+
+        if (DegradedAnswers.ProxyStatus(failure) is { } status)
+        {
+            headers[DegradedAnswers.StatusHeader] = status;
+        }
+
+        return refusals.WriteAsync(context, request, failure);
+    }
+
+    private static Outcome OutcomeOf(ForwarderError error, Refusal failure, HttpContext context) => failure switch
+    {
+        Refusal.None => context.Response.StatusCode >= StatusCodes.Status500InternalServerError ? Outcome.ServerError : Outcome.Success,
+        Refusal.BackendUnreachable => Outcome.ConnectError,
+        Refusal.BackendTimeout => Outcome.Timeout,
+        Refusal.BackendFailed when error == ForwarderError.None => Outcome.ServerError,
+        Refusal.BackendFailed when error is ForwarderError.Request or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination => Outcome.Broken,
         _ => Outcome.Cancelled,
     };
 
-    /// <summary>Undoes what the forwarder has left of a failed try.</summary>
-    private static void Reset(HttpContext context)
+    private static Refusal FailureOf(ForwarderError error, Exception? exception, bool late, GatewayRequest request, HttpContext context) => error switch
     {
-        context.Response.StatusCode = StatusCodes.Status200OK;
-        context.Features.Set<IForwarderErrorFeature>(null);
-    }
-
-    private static Refusal RefusalOf(ForwarderError error, HttpContext context, bool notConnected) => error switch
-    {
-        ForwarderError.Request when notConnected => Refusal.BackendUnreachable,
-        ForwarderError.RequestTimedOut => Refusal.BackendTimeout,
+        ForwarderError.None => request.Discarded ? Refusal.BackendFailed : Refusal.None,
+        _ when late => Refusal.BackendTimeout,
+        ForwarderError.Request when IsConnectError(exception) => Refusal.BackendUnreachable,
         ForwarderError.RequestBodyClient => context.Response.StatusCode switch
         {
             StatusCodes.Status413PayloadTooLarge => Refusal.RequestBodyTooLarge,
@@ -157,4 +260,10 @@ internal sealed class ForwardingMiddleware
         ForwarderError.RequestCreation => Refusal.InternalError,
         _ => Refusal.BackendFailed,
     };
+
+    private static bool IsConnectError(Exception? exception) =>
+        exception is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+        };
 }

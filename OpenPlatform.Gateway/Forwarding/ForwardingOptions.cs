@@ -20,6 +20,10 @@ public sealed class ForwardingOptions
     [Range(0, 2)]
     public int Retries { get; set; } = 2;
 
+    /// <summary>Request bodies up to this size are kept for a second try, where the method allows one. 0 to 1 MiB, default 64 KiB.</summary>
+    [Range(0, 1 << 20)]
+    public int MaxReplayBytes { get; set; } = 64 << 10;
+
     /// <summary>Largest request body in bytes; bodies are streamed, not kept. 0: any. Default 1 GiB.</summary>
     [Range(0, long.MaxValue)]
     public long MaxRequestBodyBytes { get; set; } = 1L << 30;

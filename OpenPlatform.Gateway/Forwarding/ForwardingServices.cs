@@ -1,6 +1,9 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
+using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Overload;
+using OpenPlatform.Gateway.Resilience;
 
 namespace OpenPlatform.Gateway.Forwarding;
 
@@ -10,7 +13,11 @@ internal static class ForwardingServices
     {
         builder.Services.AddOptionsWithValidateOnStart<ForwardingOptions, ForwardingOptionsValidator>().BindConfiguration(ForwardingOptions.Section);
         builder.Services.AddHttpForwarder();
-        builder.Services.AddSingleton<BackendConnection>();
+        builder.Services.AddSingleton<BackendConnection>().AddSingleton<ForwardCompiler>();
+        builder.Services.AddOptionsWithValidateOnStart<OverloadOptions, OverloadOptionsValidator>().BindConfiguration(OverloadOptions.Section);
+        builder.Services.AddSingleton<OverloadGates>();
+        builder.Services.AddOptionsWithValidateOnStart<CacheOptions, CacheOptionsValidator>().BindConfiguration(CacheOptions.Section);
+        builder.Services.AddSingleton<ResponseCache>().AddSingleton<DegradedAnswers>();
 
         builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ForwardingOptions>>(static (kestrel, forwarding) =>
         {

@@ -3,7 +3,11 @@ using System.Net.Sockets;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Resilience;
+using OpenPlatform.Gateway.Splits;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace OpenPlatform.Gateway.Forwarding;
@@ -65,24 +69,51 @@ internal sealed class GatewayTransformer : HttpTransformer
         headers.TryAddWithoutValidation("Forwarded", host.Length == 0 ? $"for={node};proto={origin.Scheme}" : $"for={node};proto={origin.Scheme};host=\"{host}\"");
 
         var below = incoming.Path.Value![request.Operation.Api.BasePath.Length..];
+        if (request.Deadline is { } deadline)
+        {
+            headers.Remove(Deadline.Header);
+            headers.TryAddWithoutValidation(Deadline.Header, deadline.FirstByte.ToString());
+        }
+
+        if (request.Operation.Forward.Connect is { } connect)
+        {
+            proxyRequest.Options.Set(BackendConnection.ConnectTimeout, connect);
+        }
+
         proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, below.Length == 0 ? "/" : below, incoming.QueryString);
     }
 
     public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        if (!await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken) || proxyResponse is null)
+        if (proxyResponse is null)
         {
             return false;
         }
 
         var request = GatewayRequest.Of(httpContext);
-        request.AnsweredByBackend = true;
+        if (request.Discards((int)proxyResponse.StatusCode) || !await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken))
+        {
+            return false;
+        }
+
+        request.Answered();
         if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols)
         {
             request.Meter?.Count(); // what follows is not a response body
         }
 
-        var headers = httpContext.Response.Headers;
+        Stamp(httpContext.Response.Headers, request);
+        if (request.Operation.Api.Cache is { } policy)
+        {
+            CacheMiddleware.Begin(httpContext, request, policy, request.Clock.GetUtcNow());
+        }
+
+        return true;
+    }
+
+    /// <summary>What the gateway says on every answer that is not a refusal.</summary>
+    public static void Stamp(IHeaderDictionary headers, GatewayRequest request)
+    {
         headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
         if (request.TightestLimit is { } limit)
         {
@@ -91,7 +122,16 @@ internal sealed class GatewayTransformer : HttpTransformer
             headers[RateLimitFields.PolicyHeader] = request.Subscription.Plan.Policy;
         }
 
-        return true;
+        if (request.Variant is { } variant)
+        {
+            headers[SplitModel.VariantHeader] = variant;
+        }
+
+        if (request.DegradedBecause != Refusal.None)
+        {
+            headers[DegradedAnswers.Header] = request.Degraded;
+            headers[DegradedAnswers.StatusHeader] = DegradedAnswers.ProxyStatus(request.DegradedBecause);
+        }
     }
 
     /// <summary>RFC 9110, 7.6.1: what <c>Connection</c> names is for us alone. (Kestrel shows a list that holds <c>close</c> or

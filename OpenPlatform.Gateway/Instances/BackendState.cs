@@ -1,5 +1,7 @@
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Balancing;
+using OpenPlatform.Gateway.Overload;
+using OpenPlatform.Gateway.Resilience;
 
 namespace OpenPlatform.Gateway.Instances;
 
@@ -8,6 +10,12 @@ internal sealed class BackendState(BackendModel model, TimeProvider time, ILogge
 {
     private BackendModel _model = model;
     private Instance[] _ready = [];
+
+    /// <summary>The requests it may have in flight; made by <see cref="OverloadGates"/>.</summary>
+    internal OverloadGate? Gate;
+
+    /// <summary>Further tries it can bear.</summary>
+    public RetryBudget Retries { get; } = new();
 
     /// <summary>What the latest snapshot says about it.</summary>
     public BackendModel Model

@@ -9,6 +9,7 @@ internal sealed class GatewayMetrics
 
     private readonly Counter<long> _refusals;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _degraded;
 
     public GatewayMetrics(IMeterFactory factory)
     {
@@ -17,7 +18,12 @@ internal sealed class GatewayMetrics
             "Requests the gateway answered itself, by openplatform.refusal.");
         _retries = meter.CreateCounter<long>("openplatform.gateway.retries", "{try}",
             "Further tries on another instance after a failed one.");
+        _degraded = meter.CreateCounter<long>("openplatform.gateway.degraded", "{answer}",
+            "Answers that stood in for a backend's own, by openplatform.degraded.");
     }
+
+    /// <param name="kind">One of <c>alternate</c>, <c>stale</c>, <c>static</c>.</param>
+    public void Degraded(string kind) => _degraded.Add(1, new KeyValuePair<string, object?>("openplatform.degraded", kind));
 
     public void Refused(Refusal refusal) =>
         _refusals.Add(1, new KeyValuePair<string, object?>("openplatform.refusal", RefusalTable.Shapes[refusal].Slug));

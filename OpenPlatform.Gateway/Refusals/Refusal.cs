@@ -54,6 +54,18 @@ internal enum Refusal
     /// <summary>No instance of the backend is there to be asked.</summary>
     NoInstance,
 
+    /// <summary>The operator has switched the backend off, and nothing stands in for it.</summary>
+    BackendSwitchedOff,
+
+    /// <summary>The backend failed too often; its breaker is open.</summary>
+    CircuitOpen,
+
+    /// <summary>The API or the application has as many requests under way as it may.</summary>
+    TooManyAtOnce,
+
+    /// <summary>The backend has as many requests in flight as it can work on.</summary>
+    Overloaded,
+
     /// <summary>No connection to the backend could be made.</summary>
     BackendUnreachable,
 

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Routing;
@@ -160,7 +161,7 @@ internal sealed class RouteTable
         private readonly Node _basePaths = new();
         private readonly List<MethodSet> _methods = [];
 
-        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations)
+        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, Func<OperationModel, ForwardModel> forward)
         {
             var root = new Node();
             Descend(_basePaths, api.BasePath).Operations = root;
@@ -173,7 +174,7 @@ internal sealed class RouteTable
                 }
 
                 var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
-                node.Methods.Add(new(api, operation.OperationId, operation.Method, text));
+                node.Methods.Add(new(api, operation.OperationId, operation.Method, text) { Forward = forward(operation) });
             }
         }
 

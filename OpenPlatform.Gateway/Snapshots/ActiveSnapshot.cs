@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Text.Json;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>The snapshot in force: one reference that is swapped, and the last good one on disk.</summary>
-internal sealed class ActiveSnapshot(InstanceDirectory instances, StateDirectory state, ILogger<ActiveSnapshot> logger)
+internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompiler forwards, StateDirectory state, ILogger<ActiveSnapshot> logger)
 {
     public const string FileName = "snapshot.json";
 
@@ -64,7 +65,7 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, StateDirectory
             }
         }
 
-        var compiled = SnapshotCompiler.Compile(snapshot, instances);
+        var compiled = SnapshotCompiler.Compile(snapshot, instances, forwards);
         Volatile.Write(ref _current, compiled);
         logger.SnapshotApplied(compiled.Revision, snapshot.Apis.Count, snapshot.Credentials.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         Applied?.Invoke();

@@ -1,20 +1,34 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Routing;
+using OpenPlatform.Gateway.Splits;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>One API version as the request path sees it.</summary>
 /// <param name="Index">Position in its snapshot; half of the subscription key.</param>
 /// <param name="Backend">Lives longer than a snapshot: its instances and their state are shared by all snapshots.</param>
-internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string Version, string BasePath, BackendState Backend);
+internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string Version, string BasePath, BackendState Backend)
+{
+    public SplitModel? Split { get; init; }
+
+    public CachePolicy? Cache { get; init; }
+
+    public DegradationModel? Degradation { get; init; }
+}
 
 /// <summary>One operation of an API version.</summary>
 /// <param name="RouteText">For traces: <c>/orders/v1/orders/{id}</c>.</param>
-internal sealed record OperationEntry(ApiEntry Api, string OperationId, string Method, string RouteText);
+internal sealed record OperationEntry(ApiEntry Api, string OperationId, string Method, string RouteText)
+{
+    /// <summary>Timeouts, retries, breaker, bulkhead.</summary>
+    public required ForwardModel Forward { get; init; }
+}
 
 /// <summary>One application.</summary>
 /// <param name="Index">Position in its snapshot; the other half of the subscription key.</param>
@@ -26,13 +40,20 @@ internal sealed record CredentialEntry(ApplicationEntry Application, long Expire
 
 /// <summary>One plan.</summary>
 /// <param name="Policy">The value of <c>RateLimit-Policy</c>; null when the plan has no limit.</param>
-internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, string? Policy);
+internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, string? Policy)
+{
+    /// <summary>0 (shed first) to 9.</summary>
+    public int Priority { get; init; } = 5;
+}
 
 /// <summary>An application's right to a version.</summary>
 internal sealed record SubscriptionEntry(Guid SubscriptionId, ApplicationEntry Application, ApiEntry Api, PlanEntry Plan)
 {
     /// <summary>The limiters of the application under the plan; looked up at the first request, because most never come.</summary>
     public RateLimiter[]? Limiters { get; set; }
+
+    /// <summary>How much the application may have under way at this version; null: any number.</summary>
+    public Bulkhead? Bulkhead { get; init; }
 }
 
 /// <summary>A snapshot compiled for look-ups: immutable, built off the request path, swapped whole.</summary>

@@ -3,6 +3,7 @@ using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Routing;
 
 namespace OpenPlatform.Gateway.Snapshots;
@@ -12,17 +13,24 @@ internal static class SnapshotCompiler
 {
     /// <param name="snapshot">Must have passed <see cref="SnapshotValidator"/>.</param>
     /// <param name="instances">Keeps the state of backends across snapshots.</param>
-    public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances)
+    /// <param name="forwards">Keeps the state of breakers and bulkheads across snapshots.</param>
+    public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances, ForwardCompiler forwards)
     {
+        var resilience = forwards.Begin();
         var backends = snapshot.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
 
         var apis = new Dictionary<Guid, ApiEntry>(snapshot.Apis.Count);
         var routes = new RouteTable.Builder();
         foreach (var api in snapshot.Apis)
         {
-            var entry = new ApiEntry(apis.Count, api.VersionId, api.Name, api.Version, api.BasePath, backends[api.BackendId]);
+            var entry = new ApiEntry(apis.Count, api.VersionId, api.Name, api.Version, api.BasePath, backends[api.BackendId])
+            {
+                Split = api.Policies?.Split is { } split ? new(api.VersionId, split, backends) : null,
+                Cache = api.Policies?.Cache,
+                Degradation = api.Policies?.Degradation is { } degradation ? new(degradation, backends) : null,
+            };
             apis.Add(api.VersionId, entry);
-            routes.Add(entry, api.Operations);
+            routes.Add(entry, api.Operations, resilience.ForApi(api));
         }
 
         var applications = new Dictionary<Guid, ApplicationEntry>(snapshot.Applications.Count);
@@ -32,9 +40,10 @@ internal static class SnapshotCompiler
         }
 
         var plans = snapshot.Plans.ToDictionary(
-            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits)));
+            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits)) { Priority = p.Priority ?? 5 });
+        var perApplication = snapshot.Apis.ToDictionary(static a => a.VersionId, static a => a.Policies?.Bulkhead?.MaxConcurrentPerApplication);
 
-        return new()
+        var compiled = new GatewaySnapshot
         {
             Revision = snapshot.Revision,
             Routes = routes.Build(),
@@ -42,9 +51,14 @@ internal static class SnapshotCompiler
                 static c => KeyDigest.Read(c.Hash.Span),
                 c => new CredentialEntry(applications[c.ApplicationId], c.ExpiresAt?.UtcTicks ?? long.MaxValue)),
             Subscriptions = snapshot.Subscriptions
-                .Select(s => new SubscriptionEntry(s.SubscriptionId, applications[s.ApplicationId], apis[s.VersionId], plans[s.PlanId]))
+                .Select(s => new SubscriptionEntry(s.SubscriptionId, applications[s.ApplicationId], apis[s.VersionId], plans[s.PlanId])
+                {
+                    Bulkhead = resilience.Bulkhead(s.VersionId, s.ApplicationId, perApplication[s.VersionId]),
+                })
                 .ToFrozenDictionary(static s => GatewaySnapshot.SubscriptionKey(s.Application.Index, s.Api.Index)),
             Backends = [.. backends.Values],
         };
+        resilience.End();
+        return compiled;
     }
 }

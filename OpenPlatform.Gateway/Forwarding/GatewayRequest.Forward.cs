@@ -1,0 +1,68 @@
+using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Overload;
+using OpenPlatform.Gateway.Refusals;
+using OpenPlatform.Gateway.Resilience;
+
+namespace OpenPlatform.Gateway.Context;
+
+/// <summary>What the forward step and the transformer, which the forwarder calls, tell each other.</summary>
+internal sealed partial class GatewayRequest
+{
+    /// <summary>The request may have content.</summary>
+    public bool HasBody { get; set; }
+
+    /// <summary>A second try would do no harm, whatever became of the first.</summary>
+    public bool MayRepeat { get; set; }
+
+    /// <summary>The same, now that so much of the body was read.</summary>
+    public bool MayRepeatNow => MayRepeat && Replay is not { CanReplay: false };
+
+    /// <summary>The body, where it is kept for another try.</summary>
+    public ReplayBody? Replay { get; set; }
+
+    /// <summary>The clock of this try.</summary>
+    public Deadline? Deadline { get; set; }
+
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
+    /// <summary>When the head of the answer came, a timestamp of <see cref="Clock"/>; 0: it has not.</summary>
+    public long HeadAt { get; set; }
+
+    /// <summary>An answer that says the instance failed may be thrown away: there is another instance.</summary>
+    public bool MayDiscard { get; set; }
+
+    /// <summary>The answer of this try was thrown away.</summary>
+    public bool Discarded { get; set; }
+
+    /// <summary>The place in front of the backend, until the head of the answer.</summary>
+    public OverloadGate.Pass Place { get; set; }
+
+    /// <summary>What stands in for the backend's answer, or null: nothing does.</summary>
+    public string? Degraded { get; set; }
+
+    /// <summary>Why the alternate backend was asked.</summary>
+    public Refusal DegradedBecause { get; set; }
+
+    /// <summary>The copy of the answer that is being taken for the cache.</summary>
+    public CapturedBody? Captured { get; set; }
+
+    /// <summary>True when this status is reason to try another instance, and the budget has a try left: then it is thrown away.</summary>
+    public bool Discards(int status) =>
+        Discarded = MayDiscard && Operation.Forward.IsRetryStatus(status) && MayRepeatNow && Backend.Retries.TrySpend();
+
+    /// <summary>The head of the answer is here, and it is the client's.</summary>
+    public void Answered()
+    {
+        AnsweredByBackend = true;
+        HeadAt = Clock.GetTimestamp();
+        Deadline?.Answered();
+        LeaveOverload(sample: !HasBody);
+    }
+
+    /// <summary>Gives the place in front of the backend back, once.</summary>
+    public void LeaveOverload(bool sample)
+    {
+        Place.Leave(sample);
+        Place = default;
+    }
+}
