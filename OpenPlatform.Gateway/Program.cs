@@ -3,6 +3,7 @@ using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding;
+using OpenPlatform.Gateway.HealthChecks;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
@@ -22,7 +23,7 @@ builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
 builder.AddSnapshots();
 builder.Services.AddSingleton<ApiKeyAuthenticator>();
 builder.Services.AddRateLimits();
-builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>();
+builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>().AddHostedService<InstanceProber>();
 builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
 builder.AddForwarding();
 

@@ -47,7 +47,15 @@ public sealed record OperationModel(string OperationId, string Method, string Pa
 /// <param name="Service">Name under which instances hold leases in the registry; null: only <paramref name="Addresses"/>.</param>
 /// <param name="Addresses">Fixed instance addresses (absolute http or https URLs without a path); may be empty when leased.</param>
 public sealed record BackendModel(
-    Guid BackendId, string Name, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Service, IReadOnlyList<Uri> Addresses);
+    Guid BackendId, string Name, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Service, IReadOnlyList<Uri> Addresses)
+{
+    public BalancingPolicy? Balancing { get; init; }
+
+    public HealthPolicy? Health { get; init; }
+
+    /// <summary>A further source of instances.</summary>
+    public DnsModel? Dns { get; init; }
+}
 
 /// <summary>Limits on offer.</summary>
 public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimitModel> RateLimits)

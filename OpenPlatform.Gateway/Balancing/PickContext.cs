@@ -8,5 +8,5 @@ namespace OpenPlatform.Gateway.Balancing;
 /// an instance that may be still broken.</param>
 internal readonly record struct PickContext(ulong Hash, bool MayRepeat)
 {
-    public static PickContext For(BackendState backend, HttpContext context, bool mayRepeat) => new(0, mayRepeat);
+    public static PickContext For(BackendState backend, HttpContext context, bool mayRepeat) => new(backend.Key?.Hash(context) ?? 0, mayRepeat);
 }

@@ -1,69 +1,91 @@
+using OpenPlatform.Gateway.Balancing;
+using OpenPlatform.Gateway.HealthChecks;
+
 namespace OpenPlatform.Gateway.Instances;
 
-/// <summary>What a source says about an instance.</summary>
-/// <param name="Id">Lease id, or the address when it has none.</param>
-/// <param name="Weight">1 to 1000; 100 is normal.</param>
-internal sealed record InstanceConfig(string Id, Uri Address, int Weight = 100);
-
-/// <summary>One running copy of a backend as this gateway sees it; kept as long as a source names it.</summary>
-internal sealed class Instance(InstanceConfig config, BackendState backend)
+/// <summary>One running copy of a backend as this gateway sees it; kept, with its state, as long as a source names it.</summary>
+internal sealed class Instance(InstanceConfig config, BackendState backend, TimeProvider time)
 {
-    private int _inFlight;
-    private int _failures;
-    private long _ejectedUntil;
+    /// <summary>Steps of a ramp: each makes a new picker.</summary>
+    private const int RampSteps = 20;
+    private const double RampStart = 0.1;
+    private const long Grown = long.MinValue;
 
-    public InstanceConfig Config { get; } = config;
+    private InstanceConfig _config = config;
+    private double _effectiveWeight = Math.Clamp(config.Weight, 1, 1000);
+    private long _rampFrom = Grown;
+    private long _begun;
+    private long _ended;
+
+    /// <summary>The latest; id and address never change.</summary>
+    public InstanceConfig Config
+    {
+        get => Volatile.Read(ref _config);
+        set => Volatile.Write(ref _config, value);
+    }
 
     /// <summary>For the forwarder: <c>http://127.0.0.1:5001/</c>.</summary>
     public string Prefix { get; } = config.Address.GetLeftPart(UriPartial.Authority) + "/";
 
-    public int Weight { get; } = Math.Clamp(config.Weight, 1, 1000);
+    /// <summary>1 to 1000; 100 is normal.</summary>
+    public int Weight => Math.Clamp(Config.Weight, 1, 1000);
 
-    public int InFlight => Volatile.Read(ref _inFlight);
-
-    /// <summary>True after a connect error, until the time is up; then one request may try.</summary>
-    public bool IsEjected => Volatile.Read(ref _ejectedUntil) != 0;
-
-    /// <summary>A try begins. Each needs its <see cref="End"/>.</summary>
-    public void Begin() => Interlocked.Increment(ref _inFlight);
-
-    /// <summary>A try has ended.</summary>
-    /// <param name="latencyTicks">From begin to end, or to the head of the answer where that is known, in ticks of the <see cref="TimeProvider"/>'s timestamps.</param>
-    public void End(Outcome outcome, long latencyTicks)
+    /// <summary>The weight that counts now: grows from a tenth to <see cref="Weight"/> while it ramps.</summary>
+    public double EffectiveWeight
     {
-        Interlocked.Decrement(ref _inFlight);
-        backend.Ended(this, outcome, latencyTicks);
+        get => Volatile.Read(ref _effectiveWeight);
+        set => Volatile.Write(ref _effectiveWeight, value);
     }
 
-    /// <summary>True when a request may go there. Half-open: of an ejected instance whose time is up, one caller gets true, and
-    /// the others wait for what becomes of it.</summary>
-    /// <param name="now">Milliseconds, monotonic.</param>
-    public bool MayTry(long now)
+    // Ends are read first: between the two reads the number can only be too high.
+    public int InFlight
     {
-        var until = Volatile.Read(ref _ejectedUntil);
-        return until == 0 || (now >= until && Interlocked.CompareExchange(ref _ejectedUntil, now + EjectionMilliseconds(), until) == until);
-    }
-
-    /// <returns>True when it was out until now.</returns>
-    public bool Succeeded()
-    {
-        if (Volatile.Read(ref _ejectedUntil) == 0)
+        get
         {
-            return false;
+            var ended = Volatile.Read(ref _ended);
+            return (int)(Volatile.Read(ref _begun) - ended);
+        }
+    }
+
+    /// <summary>Requests in flight for its weight: 100 is normal.</summary>
+    public double Load => InFlight * 100 / EffectiveWeight;
+
+    /// <summary>Tries that have ended, however.</summary>
+    public long Ended => Volatile.Read(ref _ended);
+
+    public PeakEwma Latency { get; } = new(time);
+
+    public InstanceHealth Health { get; } = new();
+
+    public bool IsEjected => Health.OutBecause is not null;
+
+    /// <summary>From now on it grows into its weight.</summary>
+    /// <param name="now">Milliseconds, monotonic.</param>
+    public void BeginRamp(long now) => _rampFrom = now;
+
+    /// <summary>Brings <see cref="EffectiveWeight"/> up to date; true when it changed. Under the lock of the backend.</summary>
+    public bool Ramp(int rampSeconds, long now)
+    {
+        var share = _rampFrom == Grown || rampSeconds == 0 ? 1 : (now - _rampFrom) / (rampSeconds * 1000d);
+        if (share >= 1)
+        {
+            _rampFrom = Grown;
         }
 
-        Volatile.Write(ref _failures, 0);
-        return Interlocked.Exchange(ref _ejectedUntil, 0) != 0;
+        var weight = Weight * Math.Clamp(Math.Floor(share * RampSteps) / RampSteps, RampStart, 1);
+        var changed = Math.Abs(weight - EffectiveWeight) > 1e-9;
+        EffectiveWeight = weight;
+        return changed;
     }
 
-    /// <summary>No connection could be made: out at once, for twice as long each time in a row.</summary>
-    /// <returns>True when it was not out already.</returns>
-    public bool FailedToConnect(long now)
+    /// <summary>A try begins. Each needs its <see cref="End"/>.</summary>
+    public void Begin() => Interlocked.Increment(ref _begun);
+
+    /// <summary>A try has ended.</summary>
+    /// <param name="latencyTicks">From begin to the head of the answer where that is known, else to the end, in ticks of the <see cref="TimeProvider"/>'s timestamps.</param>
+    public void End(Outcome outcome, long latencyTicks)
     {
-        Interlocked.Increment(ref _failures);
-        return Interlocked.Exchange(ref _ejectedUntil, now + EjectionMilliseconds()) == 0;
+        Interlocked.Increment(ref _ended);
+        backend.Ended(this, outcome, latencyTicks);
     }
-
-    /// <summary>0.25 s, doubling to 8 s: short enough that a restarted instance is found soon by itself.</summary>
-    private long EjectionMilliseconds() => 250L << Math.Clamp(Volatile.Read(ref _failures) - 1, 0, 5);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.State;
 using OpenPlatform.ServiceDefaults.Instances;
@@ -8,9 +9,9 @@ using OpenPlatform.ServiceDefaults.Instances;
 namespace OpenPlatform.Gateway.Instances;
 
 /// <summary>
-/// The instance tables: one per backend. Sources are leases and the addresses of the snapshot, together; when both are silent,
-/// <c>services:&lt;service&gt;:http:&lt;n&gt;</c> of the configuration. An empty or failed answer never replaces a view that
-/// has instances, and the last view of each service survives a restart on disk.
+/// The instance tables: one per backend. Sources are leases, a file, DNS and the addresses of the snapshot, together; when all are
+/// silent, <c>services:&lt;service&gt;:http:&lt;n&gt;</c> of the configuration. An empty or failed answer never replaces a view that
+/// has instances, and the last leases of each service survive a restart on disk.
 /// </summary>
 internal sealed class InstanceDirectory
 {
@@ -20,79 +21,81 @@ internal sealed class InstanceDirectory
     private readonly IConfiguration _configuration;
     private readonly StateDirectory _state;
     private readonly TimeProvider _time;
+    private readonly string? _zone;
     private readonly ILogger<InstanceDirectory> _logger;
     private readonly Dictionary<string, InstanceConfig[]> _remembered;
 
-    public InstanceDirectory(IConfiguration configuration, StateDirectory state, TimeProvider time, ILogger<InstanceDirectory> logger)
+    public InstanceDirectory(IConfiguration configuration, StateDirectory state, TimeProvider time, IOptions<LeaseOptions> leases, ILogger<InstanceDirectory> logger)
     {
         _configuration = configuration;
         _state = state;
         _time = time;
+        _zone = leases.Value.Zone;
         _logger = logger;
         _remembered = Load();
     }
 
+    /// <summary>The backends of the snapshot in force.</summary>
+    public IEnumerable<BackendState> Backends => _backends.Values;
+
     /// <summary>Called when a snapshot is compiled; a new backend starts with what is known without asking anybody.</summary>
     public BackendState GetOrAdd(BackendModel model)
     {
-        var backend = _backends.GetOrAdd(model.BackendId, static (_, a) => new(a.model, a._time, a._logger), (model, _time, _logger));
+        var backend = _backends.GetOrAdd(model.BackendId, static (_, a) => new(a.model, a._time, a._logger, a._zone), (model, _time, _logger, _zone));
+        var isKnown = backend.View.All.Length > 0;
         backend.Model = model;
-        var remembered = model.Service is { } service ? _remembered.GetValueOrDefault(service, []) : [];
-        Apply(backend, backend.Ready.Length == 0 ? remembered : [.. backend.Ready.Select(static i => i.Config).Where(c => !IsStatic(c, model))]);
+        if (!isKnown && model.Service is { } service)
+        {
+            InstanceConfig[] remembered;
+            lock (_remembered)
+            {
+                remembered = _remembered.GetValueOrDefault(service, []);
+            }
+
+            Apply(backend, InstanceSource.Lease, remembered);
+        }
+
+        Apply(backend, InstanceSource.Snapshot, [.. model.Addresses.Select(static a => InstanceConfig.At(a, InstanceSource.Snapshot))]);
+        Apply(backend, InstanceSource.Configuration, Configured(model.Service));
         return backend;
     }
 
-    /// <summary>Takes in what the registry answered for the backend's service.</summary>
+    /// <summary>Forgets the backends that the latest snapshot does not name; requests that are under way keep theirs.</summary>
+    public void Retain(IReadOnlyCollection<Guid> backendIds)
+    {
+        foreach (var id in _backends.Keys.Except(backendIds))
+        {
+            _backends.TryRemove(id, out _);
+        }
+    }
+
+    /// <summary>Takes in what the registry answered for the backend's service. When all instances drain there is nobody to ask, which
+    /// is not "no answer".</summary>
     public void Apply(BackendState backend, IReadOnlyList<InstanceLease> leases)
     {
-        // Draining ones are known but get nothing new; when all of them drain there is nobody to ask, which is not "no answer".
-        var ready = leases.Where(static l => l.Status == InstanceStatus.Ready).Select(static l => new InstanceConfig(l.InstanceId, l.Address, l.Weight)).ToArray();
-        if (ready.Length == 0 && leases.Count > 0)
-        {
-            Replace(backend, Static(backend.Model));
-            return;
-        }
-
-        Apply(backend, ready);
-        if (ready.Length > 0)
+        InstanceConfig[] configs = [.. leases.Select(static l => new InstanceConfig(l.InstanceId, l.Address, l.Weight, l.Zone, Draining: l.Status == InstanceStatus.Draining))];
+        Apply(backend, InstanceSource.Lease, configs);
+        if (Array.FindAll(configs, static c => !c.Draining) is { Length: > 0 } ready)
         {
             Remember(backend.Model.Service!, ready);
         }
     }
 
+    public void Apply(BackendState backend, InstanceSource source, InstanceConfig[] configs)
+    {
+        if (backend.Apply(source, configs))
+        {
+            _logger.InstancesChanged(backend.Model.Name, backend.Ready.Length);
+        }
+    }
+
     /// <summary>All instances of all backends at this moment.</summary>
-    public IReadOnlyList<InstanceRow> Describe() => [.. _backends.Values.OrderBy(static b => b.Model.Name, StringComparer.Ordinal).SelectMany(static b => b.Describe())];
+    public IReadOnlyList<InstanceRow> Describe() => [.. Backends.OrderBy(static b => b.Model.Name, StringComparer.Ordinal).SelectMany(static b => b.Describe())];
 
-    private void Apply(BackendState backend, InstanceConfig[] leased)
-    {
-        InstanceConfig[] all = [.. leased, .. Static(backend.Model)];
-        if (all.Length == 0 && backend.Model.Service is { } service)
-        {
-            all = Configured(service);
-        }
-
-        if (all.Length > 0)
-        {
-            Replace(backend, all);
-        }
-    }
-
-    private void Replace(BackendState backend, InstanceConfig[] all)
-    {
-        if (backend.Apply(all))
-        {
-            _logger.InstancesChanged(backend.Model.Name, all.Length);
-        }
-    }
-
-    private static InstanceConfig[] Static(BackendModel model) => [.. model.Addresses.Select(static a => new InstanceConfig(a.Authority, a))];
-
-    private static bool IsStatic(InstanceConfig config, BackendModel model) => model.Addresses.Any(a => a.Authority == config.Id);
-
-    private InstanceConfig[] Configured(string service) =>
+    private InstanceConfig[] Configured(string? service) => service is null ? [] :
     [
         .. _configuration.GetSection($"services:{service}:http").GetChildren()
-            .Select(static child => Uri.TryCreate(child.Value, UriKind.Absolute, out var address) ? new InstanceConfig(address.Authority, address) : null)
+            .Select(static child => Uri.TryCreate(child.Value, UriKind.Absolute, out var address) ? InstanceConfig.At(address, InstanceSource.Configuration) : null)
             .OfType<InstanceConfig>()
     ];
 

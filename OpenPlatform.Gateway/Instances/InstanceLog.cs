@@ -1,6 +1,6 @@
 namespace OpenPlatform.Gateway.Instances;
 
-internal static partial class InstanceLog   // event ids 1200-1299
+internal static partial class InstanceLog   // event ids 1200-1249
 {
     [LoggerMessage(1201, LogLevel.Information, "Backend {Backend} has {InstanceCount} ready instances")]
     public static partial void InstancesChanged(this ILogger logger, string backend, int instanceCount);
@@ -16,10 +16,4 @@ internal static partial class InstanceLog   // event ids 1200-1299
 
     [LoggerMessage(1205, LogLevel.Information, "The lease registry answers again")]
     public static partial void RegistryBack(this ILogger logger);
-
-    [LoggerMessage(1206, LogLevel.Warning, "Instance {Instance} of backend {Backend} is ejected: {Reason}")]
-    public static partial void InstanceEjected(this ILogger logger, string instance, string backend, Outcome reason);
-
-    [LoggerMessage(1207, LogLevel.Information, "Instance {Instance} of backend {Backend} answers again")]
-    public static partial void InstanceBack(this ILogger logger, string instance, string backend);
 }

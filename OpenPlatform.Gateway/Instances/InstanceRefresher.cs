@@ -62,7 +62,7 @@ internal sealed class InstanceRefresher(
 
     private async Task RefreshAsync(ILeaseRegistry registry, CancellationToken cancellationToken)
     {
-        foreach (var backend in active.Current?.Backends ?? [])
+        foreach (var backend in directory.Backends)
         {
             if (backend.Model.Service is { } service)
             {

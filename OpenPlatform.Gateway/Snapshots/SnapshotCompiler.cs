@@ -18,6 +18,7 @@ internal static class SnapshotCompiler
     {
         var resilience = forwards.Begin();
         var backends = snapshot.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
+        instances.Retain(backends.Keys);
 
         var apis = new Dictionary<Guid, ApiEntry>(snapshot.Apis.Count);
         var routes = new RouteTable.Builder();

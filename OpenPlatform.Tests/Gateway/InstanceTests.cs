@@ -1,7 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using OpenPlatform.Contracts;
-using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.ServiceDefaults.Redis;
 using OpenPlatform.Tests.Fixtures;
@@ -107,51 +105,4 @@ public sealed class InstanceTests(RedisServerFixture redis) : IClassFixture<Redi
 
         await Eventually.TrueAsync(() => one.Services.GetRequiredService<GatewayCount>().Live == 1);
     }
-
-    [Fact]
-    public void Two_choices_follow_the_weights_and_spare_the_busy()
-    {
-        var light = new Instance(new("light", new("http://127.0.0.1:1"), 100), Nobody);
-        var heavy = new Instance(new("heavy", new("http://127.0.0.1:2"), 300), Nobody);
-        Instance[] ready = [light, heavy];
-        for (var i = 0; i < 400; i++)
-        {
-            PowerOfTwoChoices.Pick(ready, [], 0)!.Begin(); // nothing ever ends
-        }
-
-        Assert.InRange(light.InFlight, 98, 102);
-        Assert.InRange(heavy.InFlight, 298, 302);
-    }
-
-    [Fact]
-    public void An_ejected_instance_gets_one_request_when_its_time_is_up_and_the_rest_when_it_has_answered()
-    {
-        var good = new Instance(new("good", new("http://127.0.0.1:1")), Nobody);
-        var bad = new Instance(new("bad", new("http://127.0.0.1:2")), Nobody);
-        Instance[] ready = [good, bad];
-        bad.FailedToConnect(now: 1000);
-        Assert.All(Picks(ready, now: 1249), pick => Assert.Same(good, pick));
-        Assert.Single(Picks(ready, now: 1250), pick => ReferenceEquals(pick, bad));
-
-        bad.FailedToConnect(now: 1260); // again: twice as long
-        Assert.All(Picks(ready, now: 1759), pick => Assert.Same(good, pick));
-        Assert.Single(Picks(ready, now: 1760), pick => ReferenceEquals(pick, bad));
-
-        bad.Succeeded();
-        Assert.Contains(bad, Picks(ready, now: 1761));
-    }
-
-    [Fact]
-    public void When_all_are_ejected_one_is_tried_all_the_same()
-    {
-        var only = new Instance(new("only", new("http://127.0.0.1:1")), Nobody);
-        only.FailedToConnect(now: 0);
-        Assert.Same(only, PowerOfTwoChoices.Pick([only], [], now: 1));
-        Assert.Null(PowerOfTwoChoices.Pick([only], [only], now: 1));
-        Assert.Null(PowerOfTwoChoices.Pick([], [], now: 1));
-    }
-
-    private static BackendState Nobody => new(new(Guid.NewGuid(), "nobody", null, []), TimeProvider.System, NullLogger.Instance);
-
-    private static List<Instance> Picks(Instance[] ready, long now) => [.. Enumerable.Range(0, 100).Select(_ => PowerOfTwoChoices.Pick(ready, [], now)!)];
 }

@@ -1,0 +1,37 @@
+namespace OpenPlatform.Gateway.Balancing;
+
+/// <summary>
+/// A moving mean of latencies that jumps up to a peak at once and comes down over ten seconds, also when nothing is measured: an
+/// instance that was slow is tried again in time. Two writers at once may lose one measurement, which a mean does not mind.
+/// </summary>
+internal sealed class PeakEwma(TimeProvider time)
+{
+    private readonly double _decayTicks = 10d * time.TimestampFrequency;
+    private double _mean;
+    private long _stamp;
+
+    /// <param name="latency">In ticks of the clock's timestamps.</param>
+    /// <param name="now">A timestamp of the clock.</param>
+    public void Observe(long latency, long now)
+    {
+        var mean = Volatile.Read(ref _mean);
+        if (latency >= mean)
+        {
+            mean = latency;
+        }
+        else
+        {
+            var old = Old(now);
+            mean = (mean * old) + (latency * (1 - old));
+        }
+
+        Volatile.Write(ref _mean, mean);
+        Volatile.Write(ref _stamp, now);
+    }
+
+    /// <summary>The mean in ticks; 0 when nothing was ever measured.</summary>
+    public double At(long now) => Volatile.Read(ref _mean) * Old(now);
+
+    /// <summary>The share that what was measured before still has.</summary>
+    private double Old(long now) => Math.Exp(-Math.Max(0, now - Volatile.Read(ref _stamp)) / _decayTicks);
+}

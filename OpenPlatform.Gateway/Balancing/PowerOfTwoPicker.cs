@@ -1,0 +1,18 @@
+using OpenPlatform.Gateway.Instances;
+
+namespace OpenPlatform.Gateway.Balancing;
+
+/// <summary>
+/// Of two drawn by weight, the one with fewer requests in flight for its weight (Mitzenmacher 2001): nearly as even as asking
+/// all, without a shared order that every gateway would follow at once.
+/// </summary>
+internal sealed class PowerOfTwoPicker(Candidates candidates) : IPicker
+{
+    private readonly WeightedDraw _draw = new(candidates.Weights);
+
+    public Instance Pick(in PickContext context)
+    {
+        var (first, second) = _draw.NextTwo();
+        return candidates.Instances[candidates.Load(second) < candidates.Load(first) ? second : first];
+    }
+}
