@@ -50,7 +50,9 @@ internal sealed class ContainerPlanner(OrchestrationContext run) : ILaunchPlanne
                 Args = [.. args.Select(LaunchValues.Escape)],
                 Env = [.. environment.Select(v => v with { Value = LaunchValues.Escape(v.Value ?? "") })],
                 Ports = [.. served.Select(e => new DcpContainerPort(e.Annotation.TargetPort!.Value, e.ServiceName is null ? e.PublicPort : null))],
+                // Temporary data lives and dies with the container's own layer.
                 VolumeMounts = [.. resource.Annotations.OfType<ContainerMountAnnotation>()
+                    .Where(m => m.Type == ContainerMountType.BindMount || !run.Options.TemporaryData)
                     .Select(m => new DcpVolumeMount(m.Type == ContainerMountType.BindMount ? "bind" : "volume", m.Source, m.Target, m.IsReadOnly))],
                 Networks = [new(NetworkName, [resource.Name])],
                 RunArgs = await values.ResolveAllAsync(runtimeArgs.Args, ct),

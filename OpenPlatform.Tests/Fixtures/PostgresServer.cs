@@ -229,7 +229,7 @@ public sealed class PostgresServer : IAsyncDisposable
         UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _root,
     };
 
-    private static string FindBinaries()
+    internal static string FindBinaries()
     {
         var onPath = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         var debian = Directory.Exists("/usr/lib/postgresql")

@@ -36,11 +36,9 @@ internal sealed class RunningApplication(DistributedApplication app) : IAsyncDis
 
     public IReadOnlyList<Replica> Replicas(string name) => app.Services.GetRequiredService<OrchestratorHost>().Find(name)!.Replicas;
 
-    public Uri Address(string name)
-    {
-        var resource = (IResourceWithEndpoints)app.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(r => r.Name == name);
-        return new(resource.GetEndpoint("http").Url);
-    }
+    public IResource Model(string name) => app.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(r => r.Name == name);
+
+    public Uri Address(string name) => new(((IResourceWithEndpoints)Model(name)).GetEndpoint("http").Url);
 
     public CustomResourceSnapshot Snapshot(string id) => States.TryGetCurrentState(id, out var now) ? now.Snapshot : throw new InvalidOperationException($"No state of {id}.");
 

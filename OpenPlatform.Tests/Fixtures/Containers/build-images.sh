@@ -1,0 +1,81 @@
+#!/bin/sh
+# Builds images named like the public ones from the programs of this machine, because tests reach no registry:
+# build-images.sh FOLDER-OF-POSTGRES-BINARIES POSTGRES-IMAGE REDIS-IMAGE
+set -eu
+binaries=$(dirname "$(readlink -f "$1/postgres")") postgres_image=$2 redis_image=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# add ROOT FILE...: the files and the libraries they load, at the same paths below ROOT.
+add() {
+  root=$1
+  shift
+  for file in "$@"; do
+    for path in "$file" $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
+      mkdir -p "$root$(dirname "$path")"
+      [ -e "$root$path" ] || cp -L "$path" "$root$path"
+    done
+  done
+}
+
+base() {
+  mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/data"
+  add "$1" "$(readlink -f /bin/sh)"
+  cp -L /bin/sh "$1/bin/sh"
+  chmod 1777 "$1/tmp"
+  printf 'root:x:0:0::/:/bin/sh\npostgres:x:999:999::/tmp:/bin/sh\n' > "$1/etc/passwd"
+}
+
+base "$work/redis"
+add "$work/redis" "$(readlink -f "$(command -v redis-server)")"
+mkdir -p "$work/redis/usr/bin"
+cp -L "$(command -v redis-server)" "$work/redis/usr/bin/redis-server"
+cat > "$work/redis/Dockerfile" <<'DOCKERFILE'
+FROM scratch
+COPY . /
+VOLUME /data
+WORKDIR /data
+CMD ["redis-server"]
+DOCKERFILE
+docker build -q -t "$redis_image" "$work/redis"
+
+base "$work/postgres"
+library=$(dirname "$binaries")/lib
+share=/usr/share/postgresql/$(basename "$(dirname "$binaries")")
+[ -d "$share" ] || share=$(dirname "$binaries")/share
+add "$work/postgres" "$binaries/postgres" "$binaries/initdb" "$(command -v setpriv)" "$(command -v mkdir)" "$(command -v chown)" "$(command -v chmod)"
+for module in plpgsql dict_snowball libpqwalreceiver; do
+  add "$work/postgres" "$library/$module.so"
+done
+mkdir -p "$work/postgres$share" "$work/postgres/usr/lib/locale" "$work/postgres/usr/share" "$work/postgres/opt"
+cp -rL "$share/." "$work/postgres$share"
+cp -rL /usr/lib/locale/C.utf8 "$work/postgres/usr/lib/locale/" 2>/dev/null || true
+cp -rL /usr/share/zoneinfo "$work/postgres/usr/share/"
+ln -s "$binaries" "$work/postgres/opt/postgres"
+
+# What the public image does at its first start, as far as an application model relies on it.
+cat > "$work/postgres/entrypoint" <<'ENTRYPOINT'
+#!/bin/sh
+set -e
+data=/var/lib/postgresql/data
+mkdir -p "$data"
+chown -R 999:999 /var/lib/postgresql
+chmod 700 "$data"
+as_postgres="setpriv --reuid=999 --regid=999 --clear-groups"
+if [ ! -e "$data/PG_VERSION" ]; then
+  echo "$POSTGRES_PASSWORD" > /tmp/password
+  chown 999 /tmp/password
+  $as_postgres /opt/postgres/initdb -D "$data" -U "${POSTGRES_USER:-postgres}" --pwfile=/tmp/password -E UTF8 --locale=C.UTF-8 --no-sync $POSTGRES_INITDB_ARGS
+  echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >> "$data/pg_hba.conf"
+fi
+exec $as_postgres /opt/postgres/postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp "$@"
+ENTRYPOINT
+chmod +x "$work/postgres/entrypoint"
+cat > "$work/postgres/Dockerfile" <<'DOCKERFILE'
+FROM scratch
+COPY . /
+VOLUME /var/lib/postgresql
+STOPSIGNAL SIGINT
+ENTRYPOINT ["/entrypoint"]
+DOCKERFILE
+docker build -q -t "$postgres_image" "$work/postgres"
