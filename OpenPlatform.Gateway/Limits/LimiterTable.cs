@@ -19,7 +19,7 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
         .. subscription.Plan.Limits.Select(limit => _limiters.GetOrAdd(
             (subscription.Application.ApplicationId, subscription.Plan.PlanId, limit),
             key => new(
-                $"openplatform:limit:{key.Application:N}:{key.Plan:N}:{key.Limit.Requests}/{key.Limit.WindowSeconds}",
+                $"openplatform:limit:{{{key.Application:N}:{key.Plan:N}:{key.Limit.Requests}/{key.Limit.WindowSeconds}}}",
                 key.Limit, options.Value.LoanDeadline, lender, clock, gateways, time)))
     ];
 

@@ -23,6 +23,7 @@ internal enum LimitDecision
 internal sealed class RateLimiter
 {
     private readonly string _key;
+    private readonly string _account;
     private readonly long _requests;
     private readonly long _window;
     private readonly long _block;
@@ -33,6 +34,9 @@ internal sealed class RateLimiter
     private readonly TimeSpan _deadline;
     private readonly Lock _loanLock = new();
 
+    /// <summary>Timers of callers may fire this much early, µs: the kernel's coarse clock ticks every 4 ms.</summary>
+    private const long PromiseTolerance = 10_000;
+
     private LocalBucket _local;
     private long _tokens;
     private long _tokensUntil;
@@ -40,6 +44,8 @@ internal sealed class RateLimiter
     private long _emptyUntil;
     private long _fullAt;
     private long _unpaid;
+    private double _known;
+    private long _promise;
     private int _recovering = 1;
     private int _waiting;
     private Task? _loan;
@@ -47,6 +53,7 @@ internal sealed class RateLimiter
     public RateLimiter(string key, RateLimitModel limit, TimeSpan loanDeadline, TokenLender lender, MonotonicClock clock, GatewayCount gateways, TimeProvider time)
     {
         _key = key;
+        _account = $"{key}:{Random.Shared.NextInt64():x}"; // a limiter that was forgotten and made anew has another
         _requests = limit.Requests;
         _window = limit.WindowSeconds * 1_000_000L;
 
@@ -92,8 +99,7 @@ internal sealed class RateLimiter
         var until = Volatile.Read(ref _emptyUntil);
         if (now < until)
         {
-            wait = until - now;
-            return LimitDecision.Refused;
+            return Refuse(now, until - now, shared: true, out wait);
         }
 
         return LimitDecision.Wait;
@@ -136,7 +142,7 @@ internal sealed class RateLimiter
                 var until = Volatile.Read(ref _emptyUntil);
                 if (now < until)
                 {
-                    return (LimitDecision.Refused, until - now);
+                    return (Refuse(now, until - now, shared: true, out var wait), wait);
                 }
             }
         }
@@ -218,11 +224,37 @@ internal sealed class RateLimiter
 
         if (!_local.TryTake(now, Interval(), _window, out wait))
         {
-            return LimitDecision.Refused;
+            return Refuse(now, wait, shared: false, out wait);
         }
 
         Interlocked.Increment(ref _unpaid);
         return LimitDecision.Allowed;
+    }
+
+    /// <summary>
+    /// The shared bucket and the local one fill at different times. Who was told by the one when to come again, and meets the other
+    /// when he does, is served, once, on credit: a caller who obeys <c>Retry-After</c> does not notice that Redis went or came.
+    /// </summary>
+    private LimitDecision Refuse(long now, long untilToken, bool shared, out long wait)
+    {
+        wait = untilToken;
+        var promise = Volatile.Read(ref _promise); // µs of the clock; negative: by the local bucket
+        var due = Math.Abs(promise);
+        if (promise != 0 && promise > 0 != shared && now >= due - PromiseTolerance && Interlocked.CompareExchange(ref _promise, 0, promise) == promise)
+        {
+            _local.Charge(now, Interval(), _window);
+            Interlocked.Increment(ref _unpaid);
+            wait = 0;
+            return LimitDecision.Allowed;
+        }
+
+        if (promise == 0 || (promise > 0 == shared && now >= due))
+        {
+            var next = now + (Seconds(wait) * 1_000_000);
+            Interlocked.CompareExchange(ref _promise, shared ? next : -next, promise);
+        }
+
+        return LimitDecision.Refused;
     }
 
     private Task BeginLoan()
@@ -251,8 +283,10 @@ internal sealed class RateLimiter
             // (or a caller who waited as long as the local bucket asked would be refused by the shared one).
             var level = recovering ? _local.Level(_clock.Now) / Interval() : owed;
             var wanted = Math.Max(_block, Volatile.Read(ref _waiting));
-            var loan = await _lender.LendAsync(_key, _requests, _window, wanted, Math.Min(owed, level), Math.Ceiling(level), CancellationToken.None);
+            var loan = await _lender.LendAsync(
+                new(_key, _account, _requests, _window, wanted, Math.Min(owed, level), level, _known), CancellationToken.None);
             paid = true;
+            _known = loan.Account;
             Volatile.Write(ref _recovering, 0);
 
             var now = _clock.Now;

@@ -9,8 +9,22 @@ namespace OpenPlatform.Gateway.Limits;
 /// <param name="Left">Tokens still in the shared bucket.</param>
 /// <param name="WaitMicroseconds">Until the shared bucket holds one token; 0 when it does.</param>
 /// <param name="FullMicroseconds">Until the shared bucket is full.</param>
+/// <param name="Account">All that Redis has charged to this account so far: what the next request tells it in return.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct Loan(long Granted, long Left, long WaitMicroseconds, long FullMicroseconds);
+internal readonly record struct Loan(long Granted, long Left, long WaitMicroseconds, long FullMicroseconds, double Account);
+
+/// <summary>What a gateway asks of a shared bucket.</summary>
+/// <param name="Bucket">Its key.</param>
+/// <param name="Account">The key under which Redis adds up what it charged to the one who asks.</param>
+/// <param name="Requests">Tokens that the bucket holds.</param>
+/// <param name="Window">µs in which it fills.</param>
+/// <param name="Wanted">Tokens to lend.</param>
+/// <param name="Owed">Tokens served without a loan since Redis went away, to be paid now. Parts count: some have refilled since.</param>
+/// <param name="Remembered">The same if Redis has forgotten the bucket: all that the gateway remembers to have served.</param>
+/// <param name="Known">The last <see cref="Loan.Account"/> received. What Redis charged beyond it went with a lost answer.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct LoanRequest(
+    string Bucket, string Account, long Requests, long Window, long Wanted, double Owed, double Remembered, double Known);
 
 /// <summary>
 /// Lends blocks of tokens from the bucket that all gateways share in Redis. The bucket is GCRA on the server's clock, so the
@@ -18,10 +32,10 @@ internal readonly record struct Loan(long Granted, long Left, long WaitMicroseco
 /// </summary>
 internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 {
-    // KEYS[1] the bucket: its theoretical arrival time in µs of the server.
-    // ARGV    1 requests · 2 window µs · 3 tokens wanted · 4 tokens served without a loan since Redis went away, to be paid now ·
-    //         5 the same if Redis has forgotten the bucket meanwhile: all that this gateway remembers to have served.
-    // Returns [granted, left, wait µs, µs until full] as decimal text: Lua 5.1 and 5.4 differ in what a number becomes.
+    // KEYS[1] the bucket: its theoretical arrival time in µs of the server · KEYS[2] tokens charged to this account in all.
+    // ARGV    1 requests · 2 window µs · 3 wanted · 4 owed · 5 remembered · 6 known (see LoanRequest).
+    // Returns [granted, left, wait µs, µs until full, account] as decimal text: Lua 5.1 and 5.4 differ in what a number becomes.
+    // A loan whose answer was lost is not charged twice: first it pays what is owed, what is left of it is granted again.
     private static readonly RedisScript Lend = new(
         """
         local clock = redis.call('TIME')
@@ -29,28 +43,35 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
         local requests = tonumber(ARGV[1])
         local window = tonumber(ARGV[2])
         local wanted = tonumber(ARGV[3])
+        local account = tonumber(ARGV[6])
         local stored = redis.call('GET', KEYS[1])
         local owed = tonumber(ARGV[5])
         local arrival = now
+        local granted = 0
         if stored then
-          owed = tonumber(ARGV[4])
           arrival = math.max(now, tonumber(stored))
+          local charged = math.max(account, tonumber(redis.call('GET', KEYS[2]) or '0'))
+          owed = tonumber(ARGV[4]) - (charged - account)
+          account = charged
+          granted = math.max(0, math.floor(0.001 - owed))
+          owed = math.max(0, owed)
         end
-        if owed > 0 then
-          arrival = math.min(arrival + owed * window / requests, now + window)
-        end
+        arrival = math.min(arrival + owed * window / requests, math.max(arrival, now + window))
         local free = math.floor((now + window - arrival) * requests / window + 0.01)
-        local granted = math.max(0, math.min(wanted, free))
-        arrival = arrival + granted * window / requests
-        if granted > 0 or owed > 0 then
-          redis.call('SET', KEYS[1], string.format('%.2f', arrival), 'PX', string.format('%.0f', math.ceil((arrival - now) / 1000) + 1000))
+        local fresh = math.max(0, math.min(wanted - granted, free))
+        arrival = arrival + fresh * window / requests
+        if fresh > 0 or owed > 0 then
+          account = account + fresh + owed
+          local kept = string.format('%.0f', math.ceil((arrival - now) / 1000) + 1000)
+          redis.call('SET', KEYS[1], string.format('%.2f', arrival), 'PX', kept)
+          redis.call('SET', KEYS[2], string.format('%.6f', account), 'PX', kept)
         end
         local wait = 0
-        if free - granted < 1 then
-          wait = math.max(0, math.ceil(arrival + window / requests - window - now))
+        if free - fresh < 1 then
+          wait = math.max(0, math.ceil(arrival + 0.99 * window / requests - window - now))
         end
-        return { string.format('%.0f', granted), string.format('%.0f', math.max(0, free - granted)),
-                 string.format('%.0f', wait), string.format('%.0f', math.max(0, math.ceil(arrival - now))) }
+        return { string.format('%.0f', granted + fresh), string.format('%.0f', math.max(0, free - fresh)), string.format('%.0f', wait),
+                 string.format('%.0f', math.max(0, math.ceil(arrival - now))), string.format('%.6f', account) }
         """);
 
     /// <summary>Between two tries to reach a Redis that did not answer, µs.</summary>
@@ -84,7 +105,7 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
     /// <exception cref="RedisUnavailableException">Redis is away or too slow; the loan may have been made all the same.</exception>
     /// <exception cref="RedisServerException">The server refused the script.</exception>
-    public async ValueTask<Loan> LendAsync(string key, long requests, long window, long wanted, double owed, double remembered, CancellationToken cancellationToken)
+    public async ValueTask<Loan> LendAsync(LoanRequest request, CancellationToken cancellationToken)
     {
         if (redis is null)
         {
@@ -93,10 +114,16 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
         try
         {
-            var reply = await redis.EvaluateAsync(Lend, [key], [requests, window, wanted, Decimal(owed), Decimal(remembered)], cancellationToken);
+            var reply = await redis.EvaluateAsync(
+                Lend,
+                [request.Bucket, request.Account],
+                [request.Requests, request.Window, request.Wanted, Decimal(request.Owed), Decimal(request.Remembered), Decimal(request.Known)],
+                cancellationToken);
             Volatile.Write(ref _suspect, 0);
             var items = reply.Items;
-            return new(items[0].AsInt64(), items[1].AsInt64(), items[2].AsInt64(), items[3].AsInt64());
+            return new(
+                items[0].AsInt64(), items[1].AsInt64(), items[2].AsInt64(), items[3].AsInt64(),
+                double.Parse(items[4].AsString()!, NumberStyles.Float, CultureInfo.InvariantCulture));
         }
         catch
         {
@@ -104,7 +131,6 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
             throw;
         }
 
-        // Parts of a token count: what was served has partly refilled by the time it is paid.
         static string Decimal(double tokens) => tokens.ToString("0.######", CultureInfo.InvariantCulture);
     }
 }

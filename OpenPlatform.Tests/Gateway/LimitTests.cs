@@ -1,8 +1,11 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.ServiceDefaults.Redis;
+using OpenPlatform.ServiceDefaults.Redis.InRepo;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -165,7 +168,13 @@ public abstract class LimitTests(RedisLikeServer server)
         await WarmAsync(lender);
         var key = $"openplatform:test:{Guid.NewGuid():N}";
         const long Hour = 3_600_000_000;
-        ValueTask<Loan> Lend(long wanted, long owed = 0, long remembered = 0) => lender.LendAsync(key, 7, Hour, wanted, owed, remembered, Stop);
+        double known = 0;
+        async ValueTask<Loan> Lend(long wanted, long owed = 0, long remembered = 0)
+        {
+            var loan = await lender.LendAsync(new(key, $"{key}:account", 7, Hour, wanted, owed, remembered, known), Stop);
+            known = loan.Account;
+            return loan;
+        }
 
         Assert.Equal((3L, 4L, 0L), Parts(await Lend(3)));
         Assert.Equal((1L, 3L, 0L), Parts(await Lend(1)));
@@ -180,6 +189,62 @@ public abstract class LimitTests(RedisLikeServer server)
         Assert.InRange((await Lend(1, owed: 1000)).WaitMicroseconds, (Hour / 7) - 60_000_000, (Hour / 7) + 10);
         await redis.ExecuteAsync(["DEL", key], Stop);
         Assert.Equal((1L, 1L, 0L), Parts(await Lend(1, owed: 0, remembered: 5)));
+    }
+
+    [Fact]
+    public async Task A_loan_whose_answer_was_lost_is_not_charged_twice()
+    {
+        await using var client = new RedisClient(RedisOptions.Parse(Server.ConnectionString), TimeProvider.System, NullLogger<RedisClient>.Instance);
+        var lender = new TokenLender(client, new MonotonicClock(TimeProvider.System));
+        await WarmAsync(lender);
+        ValueTask<Loan> Lend(string key, long wanted, double owed, double known) =>
+            lender.LendAsync(new(key, $"{key}:account", 7, 3_600_000_000, wanted, owed, owed, known), Stop);
+
+        // Three are lent and the answer is lost; two are served meanwhile. One of the three is left.
+        var key = $"openplatform:test:{Guid.NewGuid():N}";
+        await Lend(key, 3, owed: 0, known: 0);
+        var next = await Lend(key, 1, owed: 2, known: 0);
+        Assert.Equal((1L, 4L, 3.0), (next.Granted, next.Left, next.Account));
+        next = await Lend(key, 1, owed: 0, known: next.Account);
+        Assert.Equal((1L, 3L, 4.0), (next.Granted, next.Left, next.Account));
+
+        // What was paid is not paid again either.
+        next = await Lend(key, 1, owed: 2, known: 3);
+        Assert.Equal((1L, 1L, 6.0), (next.Granted, next.Left, next.Account));
+    }
+
+    [Fact]
+    public async Task Who_obeys_Retry_After_succeeds_whichever_answers_of_Redis_are_lost()
+    {
+        await using var client = new RedisClient(RedisOptions.Parse(Server.ConnectionString), TimeProvider.System, NullLogger<RedisClient>.Instance);
+        var clock = new MonotonicClock(TimeProvider.System);
+        await WarmAsync(new(client, clock));
+
+        // Which of the first four calls of Redis lose their answer, with and without time for a new try between the requests.
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(async pattern =>
+        {
+            var redis = new ForgetfulRedis(client, pattern & 15);
+            var limiter = new RateLimiter(
+                $"openplatform:test:{Guid.NewGuid():N}", new(2, 2), TimeSpan.FromSeconds(10), new(redis, clock), clock, new GatewayCount(), TimeProvider.System);
+            var (decision, wait) = await TakeAsync(limiter);
+            for (var i = 0; i < 20 && decision == LimitDecision.Allowed; i++)
+            {
+                await Task.Delay(pattern >> 4 is 0 ? 1 : 70 * (pattern >> 4), Stop);
+                (decision, wait) = await TakeAsync(limiter);
+            }
+
+            Assert.Equal(LimitDecision.Refused, decision);
+            Assert.Equal(1, RateLimiter.Seconds(wait));
+            await Task.Delay(TimeSpan.FromSeconds(1), Stop); // what the answer asks for
+            (decision, _) = await TakeAsync(limiter);
+            Assert.True(decision == LimitDecision.Allowed, $"pattern {pattern}");
+        }));
+    }
+
+    private static async ValueTask<(LimitDecision Decision, long Wait)> TakeAsync(RateLimiter limiter)
+    {
+        var decision = limiter.TryTake(out var wait);
+        return decision == LimitDecision.Wait ? await limiter.WaitAsync() : (decision, wait);
     }
 
     private protected async Task<GatewayHost> StartAsync(TestCatalog catalog, string? loanDeadline = null)
@@ -200,7 +265,7 @@ public abstract class LimitTests(RedisLikeServer server)
     {
         try
         {
-            await lender.LendAsync("openplatform:test:warm", 1, 1, 0, 0, 0, Stop);
+            await lender.LendAsync(new("openplatform:test:{warm}", "openplatform:test:{warm}:account", 1, 1, 0, 0, 0, 0), Stop);
             return lender.IsUsable;
         }
         catch (RedisUnavailableException)
@@ -216,4 +281,32 @@ public abstract class LimitTests(RedisLikeServer server)
     }
 
     private static (long Granted, long Left, long Wait) Parts(Loan loan) => (loan.Granted, loan.Left, loan.WaitMicroseconds);
+}
+
+/// <summary>A Redis that does what it is asked and loses some of its first answers.</summary>
+/// <param name="lost">Bit n: the answer of call n.</param>
+internal sealed class ForgetfulRedis(IRedis redis, int lost) : IRedis
+{
+    private int _calls = -1;
+
+    public bool IsAvailable => redis.IsAvailable;
+
+    public ValueTask<RedisReply> ExecuteAsync(ReadOnlySpan<RedisArgument> command, CancellationToken cancellationToken = default) =>
+        redis.ExecuteAsync(command, cancellationToken);
+
+    public ValueTask<RedisReply> EvaluateAsync(
+        RedisScript script, ReadOnlySpan<RedisArgument> keys, ReadOnlySpan<RedisArgument> arguments, CancellationToken cancellationToken = default)
+    {
+        var call = Interlocked.Increment(ref _calls);
+        var reply = redis.EvaluateAsync(script, keys, arguments, cancellationToken);
+        return call < 32 && (lost >> call & 1) == 1 ? LoseAsync(reply) : reply;
+    }
+
+    public IDisposable Subscribe(string channel, Action<string> onMessage) => redis.Subscribe(channel, onMessage);
+
+    private static async ValueTask<RedisReply> LoseAsync(ValueTask<RedisReply> reply)
+    {
+        await reply;
+        throw new RedisUnavailableException("The answer was lost.");
+    }
 }
