@@ -6,6 +6,8 @@ using OpenPlatform.Gateway.Forwarding;
 using OpenPlatform.Gateway.HealthChecks;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Protection;
+using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Snapshots;
@@ -21,7 +23,8 @@ builder.Services.AddSingleton<StateDirectory>();
 builder.Services.AddRequestContext();
 builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
 builder.AddSnapshots();
-builder.Services.AddSingleton<ApiKeyAuthenticator>();
+builder.Services.AddAuthenticationSchemes();
+builder.Services.AddProtection();
 builder.Services.AddRateLimits();
 builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>().AddHostedService<InstanceProber>();
 builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
@@ -37,9 +40,10 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
     pipeline.UseFaultRefusals();                           // an unexpected exception                  -> 500
     pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 400, 404, 405
-    pipeline.UseMiddleware<AuthenticationMiddleware>();    // API key -> application                   -> 401
+    pipeline.UseMiddleware<AuthenticationMiddleware>();    // key, token, signature, certificate       -> 401
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
     pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
+    pipeline.UseMiddleware<RequestBodyMiddleware>();       // digest of a signed body                  -> 400, 413
     pipeline.UseMiddleware<UsageMiddleware>();             // counts what the backend answers
     pipeline.UseMiddleware<SplitMiddleware>();             // which backend of the API
     pipeline.UseMiddleware<CacheMiddleware>();             // opt-in answers from memory               -> 200, 304

@@ -20,6 +20,15 @@ public sealed record Snapshot(
 {
     /// <summary>A snapshot with nothing in it; never served, a starting point for tests and an empty catalog.</summary>
     public static Snapshot Empty { get; } = new(0, DateTimeOffset.UnixEpoch, [], [], [], [], [], []);
+
+    /// <summary>Keys with which applications sign requests.</summary>
+    public IReadOnlyList<SigningKeyModel>? SigningKeys { get; init; }
+
+    /// <summary>Client certificates of applications.</summary>
+    public IReadOnlyList<CertificateModel>? Certificates { get; init; }
+
+    /// <summary>Whose access tokens count.</summary>
+    public IReadOnlyList<IssuerModel>? Issuers { get; init; }
 }
 
 /// <summary>One version of one API in its published revision.</summary>
@@ -62,6 +71,12 @@ public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimit
 {
     /// <summary>Who is shed last when a backend is overloaded: 0 (first) to 9 (last); null: 5.</summary>
     public int? Priority { get; init; }
+
+    /// <summary>What its applications may identify themselves with, of <see cref="CredentialSchemes"/>; null: API keys alone.</summary>
+    public IReadOnlyList<string>? Schemes { get; init; }
+
+    /// <summary>True: a signed request is accepted once over all gateways, which costs a question to Redis per request.</summary>
+    public bool? ReplayCheck { get; init; }
 }
 
 /// <summary>At most <paramref name="Requests"/> per <paramref name="WindowSeconds"/> for each application under the plan.</summary>

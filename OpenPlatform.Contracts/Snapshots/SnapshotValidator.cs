@@ -84,6 +84,7 @@ public static partial class SnapshotValidator
 
         ValidateBackends(snapshot.Backends, Problem);
         ValidatePlans(snapshot.Plans, Problem);
+        IdentityValidator.Validate(snapshot, applications, Problem);
 
         var hashes = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < snapshot.Credentials.Count; i++)

@@ -1,16 +1,29 @@
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authentication.Replay;
+using OpenPlatform.Gateway.Authentication.Signatures;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Authorization;
 
-/// <summary>What the application may call: not suspended, actively subscribed to the version → 403.</summary>
-internal sealed class AuthorizationMiddleware(RequestDelegate next, RefusalWriter refusals)
+/// <summary>
+/// What the application may call: not suspended, actively subscribed to the version, identified as its plan accepts it → 403; a
+/// signed request only once → 401.
+/// </summary>
+internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard replays, RefusalWriter refusals)
 {
     public Task InvokeAsync(HttpContext context)
     {
         var request = GatewayRequest.Of(context);
         var refusal = Authorize(request);
-        return refusal == Refusal.None ? next(context) : refusals.WriteAsync(context, request, refusal);
+        if (refusal == Refusal.SchemeNotAccepted)
+        {
+            context.Response.Headers.WWWAuthenticate = request.Subscription.Plan.Challenge;
+        }
+
+        return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
+            : request.Signed is { } signed ? OnceAsync(context, request, signed)
+            : next(context);
     }
 
     /// <summary>Fills in the subscription, or says why not. Allocates nothing.</summary>
@@ -27,6 +40,23 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, RefusalWrite
         }
 
         request.Subscription = subscription;
-        return Refusal.None;
+        return (subscription.Plan.Schemes & request.Scheme) != CredentialScheme.None ? Refusal.None : Refusal.SchemeNotAccepted;
+    }
+
+    /// <summary>Only now: a nonce is used up by a request that may pass, not by one that somebody made up.</summary>
+    private async Task OnceAsync(HttpContext context, GatewayRequest request, SignedRequest signed)
+    {
+        var refusal = signed.Nonce is not { } nonce ? (request.Subscription.Plan.ReplayCheck ? Refusal.IncompleteSignature : Refusal.None)
+            : !replays.TryUse(nonce) ? Refusal.ReplayedRequest
+            : request.Subscription.Plan.ReplayCheck && !await replays.TryUseEverywhereAsync(signed, context.RequestAborted) ? Refusal.ReplayedRequest
+            : Refusal.None;
+        if (refusal == Refusal.None)
+        {
+            await next(context);
+            return;
+        }
+
+        context.Response.Headers.WWWAuthenticate = request.Subscription.Plan.Challenge;
+        await refusals.WriteAsync(context, request, refusal);
     }
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authentication.Signatures;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
@@ -33,6 +35,12 @@ internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string re
 
     /// <summary>Set by the authentication step.</summary>
     public ApplicationEntry Application { get; set; } = null!;
+
+    /// <summary>How the application was identified, or was to be. Set by the authentication step.</summary>
+    public CredentialScheme Scheme { get; set; } = CredentialScheme.ApiKey;
+
+    /// <summary>Set by the authentication step when the request is signed.</summary>
+    public SignedRequest? Signed { get; set; }
 
     /// <summary>True when the key came as <c>Authorization: Bearer</c>: then that header is a secret of ours and goes no further.</summary>
     public bool KeyInAuthorization { get; set; }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authentication.Signatures;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Limits;
@@ -39,6 +40,11 @@ internal sealed class GatewayTransformer : HttpTransformer
         if (request.KeyInAuthorization)
         {
             headers.Remove(HeaderNames.Authorization);
+        }
+
+        if (request.Scheme is CredentialScheme.Hmac or CredentialScheme.Signature)
+        {
+            SignatureHeaders.RemoveFrom(headers);
         }
 
         RemoveNominated(incoming.Headers.Connection, proxyRequest);

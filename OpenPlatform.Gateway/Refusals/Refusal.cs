@@ -21,7 +21,7 @@ internal enum Refusal
     /// <summary>The path exists, but not with this method; <c>Allow</c> lists those it has.</summary>
     MethodNotAllowed,
 
-    /// <summary>No API key was presented.</summary>
+    /// <summary>No credential was presented.</summary>
     MissingKey,
 
     /// <summary>Two different keys were presented.</summary>
@@ -32,6 +32,33 @@ internal enum Refusal
 
     /// <summary>The key has expired.</summary>
     ExpiredKey,
+
+    /// <summary>The parts of a signature are missing or cannot be read.</summary>
+    MalformedSignature,
+
+    /// <summary>The signature does not cover what it must, or lacks a time or a nonce.</summary>
+    IncompleteSignature,
+
+    /// <summary>The time of the signature is too far from now.</summary>
+    UntimelySignature,
+
+    /// <summary>The signature is not that of the key over this request.</summary>
+    WrongSignature,
+
+    /// <summary>The nonce of the signature was used before.</summary>
+    ReplayedRequest,
+
+    /// <summary>The access token is malformed, of no known issuer or key, or not for this platform.</summary>
+    InvalidToken,
+
+    /// <summary>The access token has expired.</summary>
+    ExpiredToken,
+
+    /// <summary>The keys of the token's issuer could never be fetched.</summary>
+    IssuerKeysUnavailable,
+
+    /// <summary>The application's plan does not accept this kind of credential.</summary>
+    SchemeNotAccepted,
 
     /// <summary>The application is suspended.</summary>
     ApplicationSuspended,
@@ -44,6 +71,12 @@ internal enum Refusal
 
     /// <summary>The request body broke off or was malformed.</summary>
     BadRequestBody,
+
+    /// <summary>The body is not the one whose digest was signed.</summary>
+    DigestMismatch,
+
+    /// <summary>The request body is larger than bodies may be that are checked as a whole.</summary>
+    CheckedBodyTooLarge,
 
     /// <summary>The request body is larger than the gateway accepts.</summary>
     RequestBodyTooLarge,

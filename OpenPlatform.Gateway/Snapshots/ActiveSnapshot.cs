@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.State;
@@ -8,7 +9,7 @@ using OpenPlatform.Gateway.State;
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>The snapshot in force: one reference that is swapped, and the last good one on disk.</summary>
-internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompiler forwards, StateDirectory state, ILogger<ActiveSnapshot> logger)
+internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity, StateDirectory state, ILogger<ActiveSnapshot> logger)
 {
     public const string FileName = "snapshot.json";
 
@@ -44,6 +45,11 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
         }
 
         var problems = SnapshotValidator.Validate(snapshot);
+        if (problems.Count == 0)
+        {
+            problems = [.. identity.FindProblems(snapshot)];
+        }
+
         if (problems.Count > 0)
         {
             logger.SnapshotRefused(snapshot.Revision, string.Join("; ", problems.Take(20).Select(static p => $"{p.Pointer}: {p.Message}")));
@@ -65,7 +71,7 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
             }
         }
 
-        var compiled = SnapshotCompiler.Compile(snapshot, instances, forwards);
+        var compiled = SnapshotCompiler.Compile(snapshot, instances, forwards, identity);
         Volatile.Write(ref _current, compiled);
         logger.SnapshotApplied(compiled.Revision, snapshot.Apis.Count, snapshot.Credentials.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         Applied?.Invoke();

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Microsoft.Extensions.Primitives;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Degradation;
@@ -44,6 +45,15 @@ internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limi
 {
     /// <summary>0 (shed first) to 9.</summary>
     public int Priority { get; init; } = 5;
+
+    /// <summary>What its applications may identify themselves with.</summary>
+    public CredentialScheme Schemes { get; init; } = CredentialScheme.ApiKey;
+
+    /// <summary>The same for who used something else.</summary>
+    public StringValues Challenge { get; init; }
+
+    /// <summary>A signed request counts once over all gateways.</summary>
+    public bool ReplayCheck { get; init; }
 }
 
 /// <summary>An application's right to a version.</summary>
@@ -73,6 +83,9 @@ internal sealed class GatewaySnapshot
     public required RouteTable Routes { get; init; }
 
     public required FrozenDictionary<KeyDigest, CredentialEntry> Credentials { get; init; }
+
+    /// <summary>What else applications identify themselves with; null when they have API keys alone.</summary>
+    public IdentityIndex? Identity { get; init; }
 
     public required FrozenDictionary<long, SubscriptionEntry> Subscriptions { get; init; }
 

@@ -14,7 +14,8 @@ internal static class SnapshotCompiler
     /// <param name="snapshot">Must have passed <see cref="SnapshotValidator"/>.</param>
     /// <param name="instances">Keeps the state of backends across snapshots.</param>
     /// <param name="forwards">Keeps the state of breakers and bulkheads across snapshots.</param>
-    public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances, ForwardCompiler forwards)
+    /// <param name="identity">Opens secrets, keeps the keys of issuers across snapshots.</param>
+    public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity)
     {
         var resilience = forwards.Begin();
         var backends = snapshot.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
@@ -41,7 +42,13 @@ internal static class SnapshotCompiler
         }
 
         var plans = snapshot.Plans.ToDictionary(
-            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits)) { Priority = p.Priority ?? 5 });
+            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits))
+            {
+                Priority = p.Priority ?? 5,
+                Schemes = CredentialSchemeSet.Of(p.Schemes),
+                Challenge = CredentialSchemeSet.Challenge(CredentialSchemeSet.Of(p.Schemes)),
+                ReplayCheck = p.ReplayCheck == true,
+            });
         var perApplication = snapshot.Apis.ToDictionary(static a => a.VersionId, static a => a.Policies?.Bulkhead?.MaxConcurrentPerApplication);
 
         var compiled = new GatewaySnapshot
@@ -51,6 +58,7 @@ internal static class SnapshotCompiler
             Credentials = snapshot.Credentials.ToFrozenDictionary(
                 static c => KeyDigest.Read(c.Hash.Span),
                 c => new CredentialEntry(applications[c.ApplicationId], c.ExpiresAt?.UtcTicks ?? long.MaxValue)),
+            Identity = identity.Compile(snapshot, applications),
             Subscriptions = snapshot.Subscriptions
                 .Select(s => new SubscriptionEntry(s.SubscriptionId, applications[s.ApplicationId], apis[s.VersionId], plans[s.PlanId])
                 {
