@@ -3,7 +3,6 @@ using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding;
-using OpenPlatform.Gateway.HealthChecks;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Protection;
@@ -26,7 +25,7 @@ builder.AddSnapshots();
 builder.Services.AddAuthenticationSchemes();
 builder.Services.AddProtection();
 builder.Services.AddRateLimits();
-builder.Services.AddSingleton<InstanceDirectory>().AddSingleton<GatewayCount>().AddHostedService<InstanceRefresher>().AddHostedService<InstanceProber>();
+builder.Services.AddInstances();
 builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
 builder.AddForwarding();
 

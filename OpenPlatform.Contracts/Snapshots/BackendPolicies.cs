@@ -95,7 +95,7 @@ public enum DnsKind
 /// <param name="Port">Port of every address, 1 to 65,535; SRV has its own.</param>
 /// <param name="Scheme"><c>http</c> or <c>https</c>.</param>
 /// <param name="MaxSeconds">Longest time between two questions; a shorter time to live of the answer wins. 1 to 3,600 s.</param>
-public sealed record DnsModel(string Name, DnsKind Kind = DnsKind.Address, int? Port = null, string Scheme = "http", int MaxSeconds = 30);
+public sealed record DnsModel(string Name, DnsKind Kind = DnsKind.Address, int? Port = null, string Scheme = "http", int MaxSeconds = 10);
 
 internal static partial class BackendPoliciesValidator
 {

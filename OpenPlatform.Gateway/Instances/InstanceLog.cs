@@ -16,4 +16,13 @@ internal static partial class InstanceLog   // event ids 1200-1249
 
     [LoggerMessage(1205, LogLevel.Information, "The lease registry answers again")]
     public static partial void RegistryBack(this ILogger logger);
+
+    [LoggerMessage(1206, LogLevel.Error, "The instance file of service {Service} was not used, keeping the last view: {Problem}")]
+    public static partial void InstanceFileRefused(this ILogger logger, string service, string problem);
+
+    [LoggerMessage(1207, LogLevel.Warning, "DNS does not answer for {Name}, keeping the last view: {Reason}")]
+    public static partial void DnsAway(this ILogger logger, string name, string reason);
+
+    [LoggerMessage(1208, LogLevel.Information, "DNS answers for {Name} again")]
+    public static partial void DnsAnswersAgain(this ILogger logger, string name);
 }

@@ -61,7 +61,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>SIGTERM: please end.</summary>
-    public void Terminate() => Signal.Send(_process.Id, Signal.Terminate);
+    public void Terminate() => Send(Signal.Terminate);
+
+    /// <param name="signal">One of <see cref="Signal"/>.</param>
+    public void Send(int signal) => Signal.Send(_process.Id, signal);
 
     public bool HasExited => _process.HasExited;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.ServiceDiscovery;
 using Microsoft.Extensions.ServiceDiscovery.Dns;
+using OpenPlatform.ServiceDefaults.Discovery.Dns;
 
 namespace OpenPlatform.ServiceDefaults.Discovery.InRepo.Dns;
 
@@ -125,22 +126,4 @@ internal sealed class DnsSrvEndpoints(string name, DnsClient client, DnsSrvServi
             return provider is not null;
         }
     }
-}
-
-/// <summary>What resolv.conf(5) says of this machine.</summary>
-internal static class ResolvConf
-{
-    private const string Path = "/etc/resolv.conf";
-
-    public static IReadOnlyList<IPEndPoint> NameServers() =>
-        [.. Lines("nameserver").Select(words => IPAddress.TryParse(words[1], out var address) ? new IPEndPoint(address, 53) : null).OfType<IPEndPoint>()];
-
-    /// <summary>The namespace's own domain, for example <c>shop.svc.cluster.local</c>; null outside Kubernetes.</summary>
-    public static string? SearchDomainInKubernetes() => Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST") is null
-        ? null
-        : Lines("search").Select(words => words[1]).FirstOrDefault();
-
-    private static IEnumerable<string[]> Lines(string keyword) => File.Exists(Path)
-        ? File.ReadLines(Path).Select(line => line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length > 1 && words[0] == keyword)
-        : [];
 }

@@ -1,13 +1,11 @@
-using System.Buffers.Binary;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.ServiceDiscovery;
-using OpenPlatform.ServiceDefaults.Discovery.InRepo.Dns;
+using OpenPlatform.ServiceDefaults.Discovery.Dns;
 using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.ServiceDefaults.InRepo.Discovery;
@@ -102,7 +100,7 @@ public sealed class DnsTests
     {
         var vanished = false;
         await using var dns = new NameServer(
-            query => Volatile.Read(ref vanished) ? NoSuchName(query) : Answer(query, [(10, 8080, "one")], IPAddress.Loopback, ttl: 0), truncated: false);
+            query => Volatile.Read(ref vanished) ? NameServer.NoSuchName(query) : Answer(query, [(10, 8080, "one")], IPAddress.Loopback, ttl: 0), truncated: false);
         using var host = Build(dns);
         var resolver = host.Services.GetRequiredService<ServiceEndpointResolver>();
         Assert.Single((await resolver.GetEndpointsAsync("http://_http.catalog", Stop)).Endpoints);
@@ -128,8 +126,6 @@ public sealed class DnsTests
         builder.Services.ConfigureHttpClientDefaults(http => http.AddServiceDiscovery());
         return builder.Build();
     }
-
-    private static byte[] NoSuchName(byte[] query) => [query[0], query[1], 0x81, 0x83, .. query[4..]];
 
     private static byte[] Answer(byte[] query, params (int Priority, int Port, string Host)[] records) => Answer(query, records, null);
 
@@ -158,68 +154,4 @@ public sealed class DnsTests
     private static byte[] Short(int value) => [(byte)(value >> 8), (byte)value];
 
     private static byte[] Int(int value) => [0, 0, .. Short(value)];
-
-    /// <summary>A name server on loopback, UDP and TCP on one port.</summary>
-    private sealed class NameServer : IAsyncDisposable
-    {
-        private readonly Socket _udp = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        private readonly TcpListener _tcp;
-        private readonly CancellationTokenSource _stop = new();
-        private readonly Func<byte[], byte[]> _answer;
-        private readonly bool _truncated;
-        private readonly Task _running;
-        private int _queries;
-
-        public NameServer(Func<byte[], byte[]> answer, bool truncated)
-        {
-            _answer = answer;
-            _truncated = truncated;
-            _tcp = new TcpListener(IPAddress.Loopback, 0);
-            _tcp.Start();
-            Address = (IPEndPoint)_tcp.LocalEndpoint;
-            _udp.Bind(Address);
-            _running = Task.WhenAll(UdpAsync(), TcpAsync());
-        }
-
-        public IPEndPoint Address { get; }
-
-        public int Queries => Volatile.Read(ref _queries);
-
-        private async Task UdpAsync()
-        {
-            var buffer = new byte[512];
-            while (true)
-            {
-                var received = await _udp.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0), _stop.Token);
-                Interlocked.Increment(ref _queries);
-                var query = buffer[..received.ReceivedBytes];
-                var answer = _truncated ? [query[0], query[1], 0x83, 0x80, .. query[4..]] : _answer(query);
-                await _udp.SendToAsync(answer, received.RemoteEndPoint, _stop.Token);
-            }
-        }
-
-        private async Task TcpAsync()
-        {
-            while (true)
-            {
-                using var client = await _tcp.AcceptTcpClientAsync(_stop.Token);
-                var stream = client.GetStream();
-                var length = new byte[2];
-                await stream.ReadExactlyAsync(length, _stop.Token);
-                var query = new byte[BinaryPrimitives.ReadUInt16BigEndian(length)];
-                await stream.ReadExactlyAsync(query, _stop.Token);
-                var answer = _answer(query);
-                await stream.WriteAsync((byte[])[.. Short(answer.Length), .. answer], _stop.Token);
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await _stop.CancelAsync();
-            await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _udp.Dispose();
-            _tcp.Dispose();
-            _stop.Dispose();
-        }
-    }
 }

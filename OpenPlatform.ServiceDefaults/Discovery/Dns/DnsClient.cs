@@ -3,10 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 
-namespace OpenPlatform.ServiceDefaults.Discovery.InRepo.Dns;
+namespace OpenPlatform.ServiceDefaults.Discovery.Dns;
 
 /// <summary>Asks name servers for SRV records: over UDP, and over TCP when the answer does not fit. (Addresses come from the system's resolver.)</summary>
-internal sealed class DnsClient(IReadOnlyList<IPEndPoint> servers, TimeSpan timeout, int attempts, TimeProvider time)
+public sealed class DnsClient(IReadOnlyList<IPEndPoint> servers, TimeSpan timeout, int attempts, TimeProvider time)
 {
     private const int MaxUdpBytes = 4096;
 

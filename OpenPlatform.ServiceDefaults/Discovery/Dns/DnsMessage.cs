@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Text;
 
-namespace OpenPlatform.ServiceDefaults.Discovery.InRepo.Dns;
+namespace OpenPlatform.ServiceDefaults.Discovery.Dns;
 
 internal enum DnsType : ushort
 {
@@ -12,13 +12,16 @@ internal enum DnsType : ushort
 }
 
 /// <summary>One SRV answer with the addresses that the server sent along.</summary>
-internal sealed record DnsService(int Priority, int Weight, int Port, string Target, IReadOnlyList<IPAddress> Addresses);
+/// <param name="Priority">The lowest is asked first.</param>
+/// <param name="Weight">0 to 65,535, relative to others of the same priority (RFC 2782).</param>
+public sealed record DnsService(int Priority, int Weight, int Port, string Target, IReadOnlyList<IPAddress> Addresses);
 
+/// <summary>What a name server says of a name; empty when there is no such name.</summary>
 /// <param name="TimeToLive">Shortest of the records.</param>
-internal sealed record DnsServices(IReadOnlyList<DnsService> Services, TimeSpan TimeToLive);
+public sealed record DnsServices(IReadOnlyList<DnsService> Services, TimeSpan TimeToLive);
 
 /// <summary>The message is not a well-formed answer to what was asked, or the server reports a failure.</summary>
-internal sealed class DnsException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class DnsException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
 /// As much of RFC 1035 and RFC 2782 as an SRV query needs. What arrives is hostile until proven otherwise: every read is bounded by the
