@@ -11,22 +11,37 @@ using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Snapshots;
 using OpenPlatform.Gateway.Splits;
+using OpenPlatform.Gateway.StandAlone;
 using OpenPlatform.Gateway.State;
 using OpenPlatform.Gateway.Usage;
+
+if (GatewayCommand.Answer(args, Console.Out) is { } exitCode)
+{
+    return exitCode;
+}
 
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults();
+builder.AddQuietLogs();
 builder.AddOptionalRedis();
 builder.Services.AddSingleton<StateDirectory>();
 builder.Services.AddRequestContext();
 builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
-builder.AddSnapshots();
 builder.Services.AddAuthenticationSchemes();
 builder.Services.AddProtection();
 builder.Services.AddRateLimits();
 builder.Services.AddInstances();
-builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
+if (builder.Configuration.SnapshotFile() is { } file)
+{
+    builder.AddStandAlone(file);
+}
+else
+{
+    builder.AddSnapshots();
+    builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
+}
+
 builder.AddForwarding();
 
 var app = builder.Build();
@@ -43,7 +58,7 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
     pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
     pipeline.UseMiddleware<RequestBodyMiddleware>();       // digest of a signed body                  -> 400, 413
-    pipeline.UseMiddleware<UsageMiddleware>();             // counts what the backend answers
+    pipeline.UseUsage();                                   // counts what the backend answers
     pipeline.UseMiddleware<SplitMiddleware>();             // which backend of the API
     pipeline.UseMiddleware<CacheMiddleware>();             // opt-in answers from memory               -> 200, 304
     pipeline.UseMiddleware<ForwardingMiddleware>();        // doors, instance pick, try another        -> 502, 503, 504
@@ -52,3 +67,4 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
 app.UseRouting();
 app.MapDefaultEndpoints();                                 // /health, /alive
 app.Run();
+return 0;

@@ -9,9 +9,7 @@ internal static class SnapshotServices
     public static void AddSnapshots(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.TryAddSingleton(TimeProvider.System);
-        services.AddOptionsWithValidateOnStart<SnapshotOptions, SnapshotOptionsValidator>().BindConfiguration(SnapshotOptions.Section);
-        services.AddSingleton<ActiveSnapshot>();
+        services.AddActiveSnapshot();
         services.AddHttpClient(nameof(CatalogClient), client =>
         {
             client.BaseAddress = new("http://catalog");
@@ -31,6 +29,14 @@ internal static class SnapshotServices
         });
         services.AddSingleton(static provider => new CatalogClient(provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(CatalogClient))));
         services.AddHostedService<SnapshotRefresher>();
+    }
+
+    /// <summary>The snapshot in force, wherever it comes from.</summary>
+    public static void AddActiveSnapshot(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddOptionsWithValidateOnStart<SnapshotOptions, SnapshotOptionsValidator>().BindConfiguration(SnapshotOptions.Section);
+        services.AddSingleton<ActiveSnapshot>();
         services.AddHealthChecks().AddCheck<SnapshotHealthCheck>("snapshot");
     }
 }

@@ -24,3 +24,15 @@ internal sealed class UsageMiddleware(RequestDelegate next, UsageSpool spool)
         }
     }
 }
+
+internal static class UsagePipeline
+{
+    /// <summary>Where there is no catalog to bill for (no <see cref="UsageSpool"/>), the step is not there.</summary>
+    public static void UseUsage(this IApplicationBuilder pipeline)
+    {
+        if (pipeline.ApplicationServices.GetService<UsageSpool>() is not null)
+        {
+            pipeline.UseMiddleware<UsageMiddleware>();
+        }
+    }
+}

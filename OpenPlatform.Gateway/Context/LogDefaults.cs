@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Configuration.Memory;
+
+namespace OpenPlatform.Gateway.Context;
+
+/// <summary>What is logged unless the configuration says otherwise: no lines for each request, those are the access log's.</summary>
+internal static class LogDefaults
+{
+    public static void AddQuietLogs(this WebApplicationBuilder builder) =>
+        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource
+        {
+            InitialData = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            {
+                ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+                ["Logging:LogLevel:System.Net.Http.HttpClient"] = "Warning",
+                ["Logging:LogLevel:Yarp"] = "Warning",
+            },
+        });
+}

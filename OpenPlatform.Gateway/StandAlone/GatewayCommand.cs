@@ -1,0 +1,56 @@
+namespace OpenPlatform.Gateway.StandAlone;
+
+/// <summary>What the command line asks for. Everything that is not listed in <see cref="Help"/> is a setting: <c>--OpenPlatform:… value</c>.</summary>
+internal static class GatewayCommand
+{
+    public const string Help = """
+        OpenPlatform gateway: authenticates, limits, balances, retries, meters and observes calls to APIs.
+
+        Usage:
+          OpenPlatform.Gateway [--setting value ...]           with a catalog: settings in docs/configuration.md
+          OpenPlatform.Gateway --snapshot FILE [--setting ...] alone: serves a YAML or JSON file, reloads it when it changes
+          OpenPlatform.Gateway --snapshot FILE --check         checks the file; exit code 0: can be served, 1: its problems are printed
+
+        Options:
+          --snapshot FILE   declarative file of APIs, backends, plans and applications (docs/snapshot-file.md)
+          --urls ADDRESSES  where to listen, such as http://localhost:8080
+          --help            this text
+        """;
+
+    /// <summary>The configuration key of <c>--snapshot</c>.</summary>
+    public const string SnapshotKey = "snapshot";
+
+    /// <summary>Answers <c>--help</c> and <c>--check</c>; null when the gateway is to run.</summary>
+    public static int? Answer(string[] args, TextWriter output)
+    {
+        if (args.Any(static a => a is "--help" or "-h" or "-?"))
+        {
+            output.WriteLine(Help);
+            return 0;
+        }
+
+        if (!args.Contains("--check"))
+        {
+            return null;
+        }
+
+        if (new ConfigurationBuilder().AddCommandLine([.. args.Where(static a => a != "--check")]).Build()[SnapshotKey] is not { Length: > 0 } path)
+        {
+            output.WriteLine("--check needs --snapshot FILE.");
+            return 2;
+        }
+
+        var (snapshot, problems) = new SnapshotFile(path, StandAloneServices.AnyPepper(), TimeProvider.System).Read();
+        foreach (var problem in problems)
+        {
+            output.WriteLine(problem);
+        }
+
+        if (snapshot is not null)
+        {
+            output.WriteLine($"{path} can be served: {snapshot.Apis.Count} API versions, {snapshot.Applications.Count} applications.");
+        }
+
+        return snapshot is null ? 1 : 0;
+    }
+}
