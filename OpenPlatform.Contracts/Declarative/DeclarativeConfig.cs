@@ -6,8 +6,9 @@ namespace OpenPlatform.Contracts.Declarative;
 
 /// <summary>What a declarative document may refer to beyond itself.</summary>
 /// <param name="Pepper">Pepper of the key hashes; see <see cref="KeyHash"/>.</param>
+/// <param name="Envelope">Closes secrets that must be had in clear.</param>
 /// <param name="Variable">Value of <c>${NAME}</c>, or null when there is none.</param>
-public sealed record DeclarativeContext(ReadOnlyMemory<byte> Pepper, Func<string, string?> Variable);
+public sealed record DeclarativeContext(ReadOnlyMemory<byte> Pepper, SecretEnvelope Envelope, Func<string, string?> Variable);
 
 /// <summary>
 /// The form in which people write configuration: a snapshot with names in place of ids, applications that hold their credentials and
@@ -19,7 +20,11 @@ public sealed record DeclarativeContext(ReadOnlyMemory<byte> Pepper, Func<string
 /// </remarks>
 public sealed class DeclarativeConfig
 {
+    /// <summary>What stands under an application here and in lists of its own in a snapshot.</summary>
+    private static readonly string[] OwnedLists = ["credentials", "signingKeys", "certificates", "subscriptions"];
+
     private readonly DeclarativeContext _context;
+    private readonly DeclaredSecrets _secrets;
     private readonly List<SnapshotProblem> _problems = [];
 
     /// <summary>Pointers into the snapshot whose place in the document is elsewhere.</summary>
@@ -28,7 +33,7 @@ public sealed class DeclarativeConfig
     /// <summary>The names behind the ids, for messages.</summary>
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
 
-    private DeclarativeConfig(DeclarativeContext context) => _context = context;
+    private DeclarativeConfig(DeclarativeContext context) => (_context, _secrets) = (context, new(context, Problem));
 
     /// <summary>The snapshot, or every problem with its pointer into <paramref name="document"/>.</summary>
     /// <param name="document">Is not changed.</param>
@@ -58,8 +63,7 @@ public sealed class DeclarativeConfig
 
         var root = (JsonObject)document.DeepClone();
         Variables(root, "");
-        var credentials = new JsonArray();
-        var subscriptions = new JsonArray();
+        var owned = OwnedLists.ToDictionary(static list => list, static _ => new JsonArray());
         foreach (var list in (string[])["apis", "backends", "plans", "applications"])
         {
             root[list] ??= new JsonArray();
@@ -72,9 +76,12 @@ public sealed class DeclarativeConfig
             plan["rateLimits"] ??= new JsonArray();
         });
         Each(root, "apis", Api);
-        Each(root, "applications", (application, at) => Application(application, at, credentials, subscriptions));
-        root["credentials"] = credentials;
-        root["subscriptions"] = subscriptions;
+        Each(root, "applications", (application, at) => Application(application, at, owned));
+        foreach (var (list, items) in owned)
+        {
+            root[list] = items;
+        }
+
         root["revision"] = revision;
         root["createdAt"] = createdAt;
         if (_problems.Count > 0)
@@ -135,62 +142,43 @@ public sealed class DeclarativeConfig
         References(api["policies"], $"{at}/policies");
     }
 
-    private void Application(JsonObject application, string at, JsonArray credentials, JsonArray subscriptions)
+    private void Application(JsonObject application, string at, Dictionary<string, JsonArray> owned)
     {
         var id = DeclaredName.Of(application, "application");
         application["applicationId"] = id;
         application["organizationId"] = IdOf("organization", DeclaredName.Text(application, "organization") ?? "default");
         application.Remove("organization");
         application["suspended"] ??= false;
-        Each(application, "credentials", at, (list, i) =>
+        foreach (var (list, all) in owned)
         {
-            _moved.Add(($"/credentials/{credentials.Count}", $"{at}/credentials/{i}"));
-            if (list[i]?.DeepClone() is not JsonObject credential)
+            Each(application, list, at, (items, i) =>
             {
-                Problem($"{at}/credentials/{i}", "must be an object, such as { key: ${ORDERS_KEY} }");
-                return;
-            }
+                var place = $"{at}/{list}/{i}";
+                _moved.Add(($"/{list}/{all.Count}", place));
+                if (items[i]?.DeepClone() is not JsonObject item)
+                {
+                    Problem(place, list == "subscriptions" ? "must be an object, such as { api: orders/v1, plan: standard }" : "must be an object, such as { key: ${ORDERS_KEY} }");
+                    return;
+                }
 
-            credential["applicationId"] = id;
-            credential["credentialId"] ??= IdOf("credential", $"{id:N}/{i}");
-            Key(credential, $"{at}/credentials/{i}");
-            credentials.Add(credential);
-        });
-        Each(application, "subscriptions", at, (list, i) =>
-        {
-            _moved.Add(($"/subscriptions/{subscriptions.Count}", $"{at}/subscriptions/{i}"));
-            if (list[i]?.DeepClone() is not JsonObject subscription)
-            {
-                Problem($"{at}/subscriptions/{i}", "must be an object, such as { api: orders/v1, plan: standard }");
-                return;
-            }
+                item["applicationId"] = id;
+                if (list == "subscriptions")
+                {
+                    item["subscriptionId"] ??= IdOf("subscription", $"{id:N}/{DeclaredName.Text(item, "api")}");
+                    Reference(item, "api", "versionId", "version", place);
+                    Reference(item, "plan", "planId", "plan", place);
+                }
+                else
+                {
+                    var credential = IdOf(list, $"{id:N}/{i}");
+                    item["credentialId"] = credential;
+                    _secrets.Replace(item, credential, place);
+                }
 
-            subscription["applicationId"] = id;
-            subscription["subscriptionId"] ??= IdOf("subscription", $"{id:N}/{DeclaredName.Text(subscription, "api")}");
-            Reference(subscription, "api", "versionId", "version", $"{at}/subscriptions/{i}");
-            Reference(subscription, "plan", "planId", "plan", $"{at}/subscriptions/{i}");
-            subscriptions.Add(subscription);
-        });
-        application.Remove("credentials");
-        application.Remove("subscriptions");
-    }
-
-    /// <summary>A key in the clear becomes its hash; it goes no further.</summary>
-    private void Key(JsonObject credential, string at)
-    {
-        if (DeclaredName.Text(credential, "key") is not { } key)
-        {
-            return;
+                all.Add(item);
+            });
+            application.Remove(list);
         }
-
-        credential.Remove("key");
-        var hash = new byte[KeyHash.Size];
-        if (!KeyHash.TryCompute(_context.Pepper.Span, key, hash))
-        {
-            Problem($"{at}/key", $"must be 1 to {KeyHash.MaxKeyBytes} bytes");
-        }
-
-        credential["hash"] = Convert.ToBase64String(hash);
     }
 
     /// <summary>Policies name other things too: backends that stand in or share the traffic, applications that see a canary.</summary>

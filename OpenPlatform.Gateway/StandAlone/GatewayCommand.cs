@@ -40,7 +40,7 @@ internal static class GatewayCommand
             return 2;
         }
 
-        var (snapshot, problems) = new SnapshotFile(path, StandAloneServices.AnyPepper(), TimeProvider.System).Read();
+        var (snapshot, problems) = new SnapshotFile(path, DeploymentSecrets.Any(), TimeProvider.System).Read();
         foreach (var problem in problems)
         {
             output.WriteLine(problem);

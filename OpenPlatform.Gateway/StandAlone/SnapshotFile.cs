@@ -7,9 +7,9 @@ namespace OpenPlatform.Gateway.StandAlone;
 
 /// <summary>The snapshot of a gateway that runs alone: a declarative YAML or JSON file (docs/snapshot-file.md).</summary>
 /// <param name="path">Absolute or relative to the working folder.</param>
-/// <param name="pepper">Pepper of the key hashes.</param>
+/// <param name="secrets">Pepper of the key hashes, and the key of the envelopes.</param>
 /// <param name="time">When a snapshot was read.</param>
-internal sealed class SnapshotFile(string path, byte[] pepper, TimeProvider time)
+internal sealed class SnapshotFile(string path, DeploymentSecrets secrets, TimeProvider time)
 {
     private long _revision;
 
@@ -34,7 +34,9 @@ internal sealed class SnapshotFile(string path, byte[] pepper, TimeProvider time
             return (null, [$"{Path}: {e.Message}"]); // ArgumentException: bytes that are no UTF-8
         }
 
-        var (snapshot, problems) = DeclarativeConfig.Read(tree.Root, _revision + 1, time.GetUtcNow(), new(pepper, Environment.GetEnvironmentVariable));
+        using var envelope = SecretEnvelope.FromBase64(secrets.EnvelopeKey);
+        var context = new DeclarativeContext(Encoding.UTF8.GetBytes(secrets.Pepper), envelope, Environment.GetEnvironmentVariable);
+        var (snapshot, problems) = DeclarativeConfig.Read(tree.Root, _revision + 1, time.GetUtcNow(), context);
         if (snapshot is null)
         {
             return (null, [.. problems.Select(p => $"{Path}:{tree.LineOf(p.Pointer)}: {(p.Pointer.Length > 0 ? p.Pointer : "the document")}: {p.Message}")]);
