@@ -7,6 +7,8 @@ namespace OpenPlatform.Contracts.Snapshots;
 /// </summary>
 public sealed record ApiPolicies
 {
+    public LimitPolicy? Limits { get; init; }
+
     public TimeoutPolicy? Timeouts { get; init; }
 
     public RetryPolicy? Retry { get; init; }
@@ -25,6 +27,12 @@ public sealed record ApiPolicies
 /// <summary>What differs for one operation; a member that is null leaves what the API says.</summary>
 public sealed record OperationPolicies
 {
+    /// <summary>Limits of this operation alone, beside those of the API.</summary>
+    public LimitPolicy? Limits { get; init; }
+
+    /// <summary>Units that one request takes from every limit and quota, 1 to 1,000; null: 1.</summary>
+    public int? Cost { get; init; }
+
     public TimeoutPolicy? Timeouts { get; init; }
 
     /// <summary>May a request be repeated although something was sent? Null: what RFC 9110, 9.2.2 says of the method.</summary>

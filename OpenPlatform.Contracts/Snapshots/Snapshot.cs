@@ -77,12 +77,9 @@ public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimit
 
     /// <summary>True: a signed request is accepted once over all gateways, which costs a question to Redis per request.</summary>
     public bool? ReplayCheck { get; init; }
-}
 
-/// <summary>At most <paramref name="Requests"/> per <paramref name="WindowSeconds"/> for each application under the plan.</summary>
-/// <param name="Requests">1 to 1,000,000,000 requests.</param>
-/// <param name="WindowSeconds">1 to 86,400 s.</param>
-public sealed record RateLimitModel(long Requests, int WindowSeconds);
+    public IReadOnlyList<QuotaModel>? Quotas { get; init; }
+}
 
 /// <summary>The calling program of a partner.</summary>
 public sealed record ApplicationModel(Guid ApplicationId, Guid OrganizationId, string Name, bool Suspended);

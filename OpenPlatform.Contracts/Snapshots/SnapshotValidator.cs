@@ -74,6 +74,7 @@ public static partial class SnapshotValidator
 
             if (api.Policies is { } policies)
             {
+                LimitPolicyValidator.Validate(policies.Limits, $"/apis/{i}/policies/limits", Problem);
                 ResiliencePolicyValidator.Validate(policies, $"/apis/{i}/policies", Problem);
                 SplitPolicyValidator.Validate(policies.Split, $"/apis/{i}/policies/split", backends, applications, Problem);
                 DegradationPolicyValidator.Validate(policies, $"/apis/{i}/policies", backends, Problem);
@@ -195,6 +196,8 @@ public static partial class SnapshotValidator
                 problem($"{at}/{i}/pathTemplate", $"matches the same requests as another operation: {operation.Method} {operation.PathTemplate}");
             }
 
+            LimitPolicyValidator.Validate(operation.Policies?.Limits, $"{at}/{i}/policies/limits", problem);
+            LimitPolicyValidator.ValidateCost(operation.Policies?.Cost, $"{at}/{i}/policies/cost", problem);
             ResiliencePolicyValidator.Validate(operation.Policies?.Timeouts, $"{at}/{i}/policies/timeouts", problem);
         }
     }
@@ -236,19 +239,7 @@ public static partial class SnapshotValidator
                 problem($"/plans/{i}/priority", "must be 0 to 9");
             }
 
-            for (var j = 0; j < plans[i].RateLimits.Count; j++)
-            {
-                var limit = plans[i].RateLimits[j];
-                if (limit.Requests is < 1 or > 1_000_000_000)
-                {
-                    problem($"/plans/{i}/rateLimits/{j}/requests", "must be 1 to 1,000,000,000");
-                }
-
-                if (limit.WindowSeconds is < 1 or > 86_400)
-                {
-                    problem($"/plans/{i}/rateLimits/{j}/windowSeconds", "must be 1 to 86,400 s");
-                }
-            }
+            LimitPolicyValidator.Validate(plans[i], $"/plans/{i}", problem);
         }
     }
 

@@ -48,7 +48,13 @@ internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string re
     /// <summary>Set by the authorization step.</summary>
     public SubscriptionEntry Subscription { get; set; } = null!;
 
-    /// <summary>Set by the limit step: the limit that leaves the least; null when the plan has none.</summary>
+    /// <summary>Set by the limit step: all that the request must pass.</summary>
+    public LimitSet? Limits { get; set; }
+
+    /// <summary>Set by the limit step when it refuses: µs until no limit refuses.</summary>
+    public long LimitWait { get; set; }
+
+    /// <summary>Set by the limit step: the limit that leaves the least; null when there is none.</summary>
     public RateLimiter? TightestLimit { get; set; }
 
     /// <summary>Set by the split step: the backend that is to answer.</summary>

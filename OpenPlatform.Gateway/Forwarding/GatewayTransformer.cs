@@ -124,8 +124,8 @@ internal sealed class GatewayTransformer : HttpTransformer
         if (request.TightestLimit is { } limit)
         {
             var (left, reset) = limit.Remaining();
-            headers[RateLimitFields.LimitHeader] = $"{limit.Name};r={left};t={reset}";
-            headers[RateLimitFields.PolicyHeader] = request.Subscription.Plan.Policy;
+            headers[RateLimitFields.LimitHeader] = $"\"{limit.Limit.Name}\";r={left};t={reset}";
+            headers[RateLimitFields.PolicyHeader] = request.Limits!.Policy;
         }
 
         if (request.Variant is { } variant)

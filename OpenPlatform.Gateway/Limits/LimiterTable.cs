@@ -9,19 +9,18 @@ namespace OpenPlatform.Gateway.Limits;
 /// <summary>All limiters of this gateway: they live longer than a snapshot, so a new revision gives nobody a fresh limit.</summary>
 internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, GatewayCount gateways, IOptions<LimitOptions> options, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<(Guid Application, Guid Plan, RateLimitModel Limit), RateLimiter> _limiters = new();
+    private readonly ConcurrentDictionary<string, RateLimiter> _limiters = new(StringComparer.Ordinal);
 
-    /// <summary>Allocates only at the first request of a subscription.</summary>
-    public RateLimiter[] For(SubscriptionEntry subscription) => subscription.Limiters ?? Create(subscription);
+    /// <summary>Allocates only at the first request of a subscription, or of a subscription at an operation with limits of its own.</summary>
+    public LimitSet For(SubscriptionEntry subscription, OperationEntry operation) => operation.OwnLimits is { } own
+        ? own.Sets.TryGetValue(subscription, out var set) ? set : own.Sets.GetOrAdd(subscription, Create(subscription, operation, own.Models))
+        : subscription.Limits ??= Create(subscription, operation, []);
 
-    private RateLimiter[] Create(SubscriptionEntry subscription) => subscription.Limiters =
-    [
-        .. subscription.Plan.Limits.Select(limit => _limiters.GetOrAdd(
-            (subscription.Application.ApplicationId, subscription.Plan.PlanId, limit),
-            key => new(
-                $"openplatform:limit:{{{key.Application:N}:{key.Plan:N}:{key.Limit.Requests}/{key.Limit.WindowSeconds}}}",
-                key.Limit, options.Value.LoanDeadline, lender, clock, gateways, time)))
-    ];
+    /// <summary>Those in use, for operators: key, what is left here, seconds until all is back, whether Redis or this gateway decides.</summary>
+    public IEnumerable<(string Key, long Left, long ResetSeconds)> Describe() =>
+        _limiters.Select(static pair => (pair.Key, pair.Value.Remaining().Left, pair.Value.Remaining().ResetSeconds));
+
+    public int Count => _limiters.Count;
 
     /// <summary>Forgets those that nobody has used for two windows.</summary>
     public void Sweep()
@@ -35,4 +34,29 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
             }
         }
     }
+
+    private LimitSet Create(SubscriptionEntry subscription, OperationEntry operation, IReadOnlyList<RateLimitModel> own)
+    {
+        var application = subscription.Application.ApplicationId.ToString("N");
+        var plan = $"{application}:{subscription.Plan.PlanId:N}";
+        var version = subscription.Api.VersionId.ToString("N");
+        return new(
+        [
+            .. subscription.Plan.Limits.Select(limit => Get(plan, RateLimit.Of(limit))),
+            .. subscription.Api.Limits.Select(limit => Get(limit.Shared == true ? version : $"{application}:{version}", RateLimit.Of(limit, "api-"))),
+            .. own.Select(limit => Get(
+                (limit.Shared == true ? version : $"{application}:{version}") + ":" + operation.OperationId, RateLimit.Of(limit, "operation-"))),
+            .. subscription.Plan.Quotas.Select(quota => Get(plan, RateLimit.Of(quota))),
+        ]);
+    }
+
+    private RateLimiter Get(string scope, RateLimit limit) => _limiters.GetOrAdd(
+        $"openplatform:limit:{{{scope}:{limit.Name}:{limit.Capacity}{(limit.Exact ? ":exact" : "")}}}",
+        key => new(key, limit, options.Value.LoanDeadline, lender, clock, gateways, time));
+}
+
+/// <summary>The limits of one operation, and the sets that the subscriptions have met there so far.</summary>
+internal sealed record OwnLimits(IReadOnlyList<RateLimitModel> Models)
+{
+    public ConcurrentDictionary<SubscriptionEntry, LimitSet> Sets { get; } = new(ReferenceEqualityComparer.Instance);
 }

@@ -17,8 +17,9 @@ internal struct LocalBucket
         var present = now * Nanoseconds;
 
         // A share of less than one request must still let one through now and then. And the rounding of the cost must not take
-        // the last request of the bucket: a hundredth of one, at most 1 ms.
-        var tolerance = Math.Max(window * Nanoseconds, cost) + Math.Min(cost / 100, 1_000_000);
+        // the last request of the bucket: a hundredth of one, at most 10 ms
+        // (which also forgives a caller whose timer fires early).
+        var tolerance = Math.Max(window * Nanoseconds, cost) + Math.Min(cost / 100, 10_000_000);
         while (true)
         {
             var seen = Volatile.Read(ref _arrival);
@@ -51,6 +52,20 @@ internal struct LocalBucket
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>µs until one request could be taken.</summary>
+    public readonly long Wait(long now, double interval, long window) =>
+        Math.Max(0, ((Math.Max(Volatile.Read(in _arrival), now * Nanoseconds) + Cost(interval)) / Nanoseconds) - now - Math.Max(window, (long)interval));
+
+    /// <summary>Fills until it is full again no earlier than <paramref name="full"/> (µs).</summary>
+    public void AtLeast(long full)
+    {
+        for (var seen = Volatile.Read(ref _arrival); seen < full * Nanoseconds;)
+        {
+            var now = Interlocked.CompareExchange(ref _arrival, full * Nanoseconds, seen);
+            seen = now == seen ? long.MaxValue : now;
         }
     }
 

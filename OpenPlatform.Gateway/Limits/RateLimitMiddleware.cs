@@ -3,32 +3,30 @@ using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Limits;
 
-/// <summary>The plan's rate limits → 429 with <c>Retry-After</c>, <c>RateLimit</c> and <c>RateLimit-Policy</c>.</summary>
+/// <summary>The limits and quotas of plan, API and operation → 429 with <c>Retry-After</c>, <c>RateLimit</c> and <c>RateLimit-Policy</c>.</summary>
 internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable limiters, RefusalWriter refusals)
 {
     public Task InvokeAsync(HttpContext context)
     {
         var request = GatewayRequest.Of(context);
-        var all = limiters.For(request.Subscription);
-        switch (TryTake(all, request, 0, out var undecided, out var wait))
+        request.Limits = limiters.For(request.Subscription, request.Operation);
+        var all = request.Limits.All;
+        return TryTake(all, request, 0, out var undecided) switch
         {
-            case LimitDecision.Allowed:
-                return next(context);
-            case LimitDecision.Refused:
-                return RefuseAsync(context, request, wait);
-            default:
-                return WaitAsync(context, request, all, undecided);
-        }
+            LimitDecision.Allowed => next(context),
+            LimitDecision.Refused => RefuseAsync(context, request),
+            _ => WaitAsync(context, request, all, undecided),
+        };
     }
 
-    /// <summary>Takes one token of each limit from <paramref name="from"/> on. All or none. Allocates nothing.</summary>
+    /// <summary>Takes the operation's cost from each limit from <paramref name="from"/> on. All or none. Allocates nothing.</summary>
     /// <param name="undecided">Where a loan must be waited for; those before it are taken.</param>
-    public static LimitDecision TryTake(RateLimiter[] limiters, GatewayRequest request, int from, out int undecided, out long wait)
+    public static LimitDecision TryTake(RateLimiter[] limiters, GatewayRequest request, int from, out int undecided)
     {
-        wait = 0;
+        var cost = request.Operation.Cost;
         for (undecided = from; undecided < limiters.Length; undecided++)
         {
-            var decision = limiters[undecided].TryTake(out wait);
+            var decision = limiters[undecided].TryTake(cost, out var wait);
             if (decision == LimitDecision.Allowed)
             {
                 continue;
@@ -36,8 +34,7 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
 
             if (decision == LimitDecision.Refused)
             {
-                Undo(limiters, undecided);
-                request.TightestLimit = limiters[undecided];
+                Undo(limiters, request, undecided, wait);
             }
 
             return decision;
@@ -55,54 +52,64 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
     private static RateLimiter Tightest(RateLimiter[] limiters)
     {
         var tightest = limiters[0];
-        var least = tightest.Remaining().Left;
+        var (least, longest) = tightest.Remaining();
         for (var i = 1; i < limiters.Length; i++)
         {
-            if (limiters[i].Remaining().Left is var left && left < least)
+            var (left, reset) = limiters[i].Remaining();
+            if (left < least || (left == least && reset > longest))
             {
-                (tightest, least) = (limiters[i], left);
+                (tightest, least, longest) = (limiters[i], left, reset);
             }
         }
 
         return tightest;
     }
 
-    private static void Undo(RateLimiter[] limiters, int count)
+    /// <summary>Gives back what was taken. The caller is told the longest wait of all limits: who obeys it is not refused by the next one.</summary>
+    private static void Undo(RateLimiter[] limiters, GatewayRequest request, int refusing, long wait)
     {
-        for (var i = 0; i < count; i++)
+        var cost = request.Operation.Cost;
+        request.TightestLimit = limiters[refusing];
+        request.LimitWait = wait;
+        for (var i = 0; i < limiters.Length; i++)
         {
-            limiters[i].GiveBack();
+            if (i < refusing)
+            {
+                limiters[i].GiveBack(cost);
+            }
+            else if (i > refusing && limiters[i].Wait(cost) is var other && other > request.LimitWait)
+            {
+                (request.TightestLimit, request.LimitWait) = (limiters[i], other);
+            }
         }
     }
 
     private async Task WaitAsync(HttpContext context, GatewayRequest request, RateLimiter[] all, int undecided)
     {
         var decision = LimitDecision.Wait;
-        long wait = 0;
         while (decision == LimitDecision.Wait)
         {
-            (decision, wait) = await all[undecided].WaitAsync();
+            (decision, var wait) = await all[undecided].WaitAsync(request.Operation.Cost);
             if (decision == LimitDecision.Refused)
             {
-                Undo(all, undecided);
-                request.TightestLimit = all[undecided];
+                Undo(all, request, undecided, wait);
             }
             else
             {
-                decision = TryTake(all, request, undecided + 1, out undecided, out wait);
+                decision = TryTake(all, request, undecided + 1, out undecided);
             }
         }
 
-        await (decision == LimitDecision.Allowed ? next(context) : RefuseAsync(context, request, wait));
+        await (decision == LimitDecision.Allowed ? next(context) : RefuseAsync(context, request));
     }
 
-    private Task RefuseAsync(HttpContext context, GatewayRequest request, long wait)
+    private Task RefuseAsync(HttpContext context, GatewayRequest request)
     {
-        var seconds = RateLimiter.Seconds(wait);
+        var seconds = RateLimiter.Seconds(request.LimitWait);
         var headers = context.Response.Headers;
         headers.RetryAfter = seconds.ToString();
-        headers[RateLimitFields.LimitHeader] = $"{request.TightestLimit!.Name};r=0;t={seconds}";
-        headers[RateLimitFields.PolicyHeader] = request.Subscription.Plan.Policy;
-        return refusals.WriteAsync(context, request, Refusal.RateLimited);
+        headers[RateLimitFields.LimitHeader] = $"\"{request.TightestLimit!.Limit.Name}\";r=0;t={seconds}";
+        headers[RateLimitFields.PolicyHeader] = request.Limits!.Policy;
+        return refusals.WriteAsync(context, request, request.TightestLimit.IsQuota ? Refusal.QuotaUsedUp : Refusal.RateLimited);
     }
 }

@@ -19,12 +19,22 @@ internal readonly record struct Loan(long Granted, long Left, long WaitMicroseco
 /// <param name="Requests">Tokens that the bucket holds.</param>
 /// <param name="Window">µs in which it fills.</param>
 /// <param name="Wanted">Tokens to lend.</param>
-/// <param name="Owed">Tokens served without a loan since Redis went away, to be paid now. Parts count: some have refilled since.</param>
-/// <param name="Remembered">The same if Redis has forgotten the bucket: all that the gateway remembers to have served.</param>
-/// <param name="Known">The last <see cref="Loan.Account"/> received. What Redis charged beyond it went with a lost answer.</param>
+/// <param name="Needed">Fewer than that are of no use and are not lent.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct LoanRequest(
-    string Bucket, string Account, long Requests, long Window, long Wanted, double Owed, double Remembered, double Known);
+internal readonly record struct LoanRequest(string Bucket, string Account, long Requests, long Window, long Wanted, long Needed)
+{
+    /// <summary>Tokens served without a loan since Redis went away, to be paid now. Parts count: some have refilled since.</summary>
+    public double Owed { get; init; }
+
+    /// <summary>The same if Redis has forgotten the bucket: all that the gateway remembers to have been served.</summary>
+    public double Remembered { get; init; }
+
+    /// <summary>The last <see cref="Loan.Account"/> received. What Redis charged beyond it went with a lost answer.</summary>
+    public double Known { get; init; }
+
+    /// <summary>µs for which the bucket does not fill: until the end of a calendar period, when it is forgotten; 0: it fills.</summary>
+    public long StandsStillFor { get; init; }
+}
 
 /// <summary>
 /// Lends blocks of tokens from the bucket that all gateways share in Redis. The bucket is GCRA on the server's clock, so the
@@ -33,7 +43,7 @@ internal readonly record struct LoanRequest(
 internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 {
     // KEYS[1] the bucket: its theoretical arrival time in µs of the server · KEYS[2] tokens charged to this account in all.
-    // ARGV    1 requests · 2 window µs · 3 wanted · 4 owed · 5 remembered · 6 known (see LoanRequest).
+    // ARGV    1 requests · 2 window µs · 3 wanted · 4 needed · 5 owed · 6 remembered · 7 known · 8 stands still for µs (see LoanRequest).
     // Returns [granted, left, wait µs, µs until full, account] as decimal text: Lua 5.1 and 5.4 differ in what a number becomes.
     // A loan whose answer was lost is not charged twice: first it pays what is owed, what is left of it is granted again.
     private static readonly RedisScript Lend = new(
@@ -43,15 +53,20 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
         local requests = tonumber(ARGV[1])
         local window = tonumber(ARGV[2])
         local wanted = tonumber(ARGV[3])
-        local account = tonumber(ARGV[6])
+        local needed = tonumber(ARGV[4])
+        local account = tonumber(ARGV[7])
+        local still = tonumber(ARGV[8])
+        if still > 0 then
+          now = 0
+        end
         local stored = redis.call('GET', KEYS[1])
-        local owed = tonumber(ARGV[5])
+        local owed = tonumber(ARGV[6])
         local arrival = now
         local granted = 0
         if stored then
           arrival = math.max(now, tonumber(stored))
           local charged = math.max(account, tonumber(redis.call('GET', KEYS[2]) or '0'))
-          owed = tonumber(ARGV[4]) - (charged - account)
+          owed = tonumber(ARGV[5]) - (charged - account)
           account = charged
           granted = math.max(0, math.floor(0.001 - owed))
           owed = math.max(0, owed)
@@ -59,16 +74,20 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
         arrival = math.min(arrival + owed * window / requests, math.max(arrival, now + window))
         local free = math.floor((now + window - arrival) * requests / window + 0.01)
         local fresh = math.max(0, math.min(wanted - granted, free))
+        if granted + fresh < needed then
+          fresh = 0
+        end
         arrival = arrival + fresh * window / requests
         if fresh > 0 or owed > 0 then
           account = account + fresh + owed
-          local kept = string.format('%.0f', math.ceil((arrival - now) / 1000) + 1000)
+          local kept = string.format('%.0f', math.ceil((still > 0 and still or arrival - now) / 1000) + 1000)
           redis.call('SET', KEYS[1], string.format('%.2f', arrival), 'PX', kept)
           redis.call('SET', KEYS[2], string.format('%.6f', account), 'PX', kept)
         end
         local wait = 0
-        if free - fresh < 1 then
-          wait = math.max(0, math.ceil(arrival + 0.99 * window / requests - window - now))
+        local missing = math.max(1, needed - granted - fresh)
+        if free - fresh < missing then
+          wait = still > 0 and still or math.max(0, math.ceil(arrival + (missing - 0.01) * window / requests - window - now))
         end
         return { string.format('%.0f', granted + fresh), string.format('%.0f', math.max(0, free - fresh)), string.format('%.0f', wait),
                  string.format('%.0f', math.max(0, math.ceil(arrival - now))), string.format('%.6f', account) }
@@ -79,6 +98,9 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
     private int _suspect;
     private long _nextProbe;
+
+    /// <summary>False: this gateway is alone, and its own count is the truth.</summary>
+    public bool HasRedis => redis is not null;
 
     /// <summary>True while loans can be expected at once. False: decide locally.</summary>
     public bool IsUsable => redis is { IsAvailable: true } && Volatile.Read(ref _suspect) == 0;
@@ -117,7 +139,10 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
             var reply = await redis.EvaluateAsync(
                 Lend,
                 [request.Bucket, request.Account],
-                [request.Requests, request.Window, request.Wanted, Decimal(request.Owed), Decimal(request.Remembered), Decimal(request.Known)],
+                [
+                    request.Requests, request.Window, request.Wanted, request.Needed, Decimal(request.Owed), Decimal(request.Remembered),
+                    Decimal(request.Known), request.StandsStillFor,
+                ],
                 cancellationToken);
             Volatile.Write(ref _suspect, 0);
             var items = reply.Items;

@@ -69,6 +69,9 @@ internal enum Refusal
     /// <summary>The plan's rate limit is used up; <c>Retry-After</c> says for how long.</summary>
     RateLimited,
 
+    /// <summary>The quota of the calendar period is used up.</summary>
+    QuotaUsedUp,
+
     /// <summary>The request body broke off or was malformed.</summary>
     BadRequestBody,
 

@@ -37,6 +37,7 @@ internal static class RefusalTable
         [Refusal.ApplicationSuspended] = new("application-suspended", 403, "The application is suspended", "Ask the operator of this platform."),
         [Refusal.NotSubscribed] = new("not-subscribed", 403, "The application is not subscribed to this API version", "Subscribe to it, or wait for the subscription to become active."),
         [Refusal.RateLimited] = new("rate-limited", 429, "The rate limit is used up", "Wait as many seconds as Retry-After says."),
+        [Refusal.QuotaUsedUp] = new("quota-used-up", 429, "The quota is used up", "It begins anew with the next day or month (UTC), in as many seconds as Retry-After says."),
         [Refusal.BadRequestBody] = new("bad-request-body", 400, "The request body could not be read", "Send the whole body as its headers announce it."),
         [Refusal.DigestMismatch] = new("digest-mismatch", 400, "The body is not the signed one", "Digest the bytes of the body exactly as they are sent."),
         [Refusal.CheckedBodyTooLarge] = new("checked-body-too-large", 413, "The body is too large to be checked", "Bodies that are signed, or checked against a schema, are read whole: send less, or in parts."),

@@ -174,7 +174,12 @@ internal sealed class RouteTable
                 }
 
                 var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
-                node.Methods.Add(new(api, operation.OperationId, operation.Method, text) { Forward = forward(operation) });
+                node.Methods.Add(new(api, operation.OperationId, operation.Method, text) 
+                {
+                    Forward = forward(operation),
+                    Cost = operation.Policies?.Cost ?? 1,
+                    OwnLimits = operation.Policies?.Limits is { RateLimits: [_, ..] limits } ? new(limits) : null,
+                });
             }
         }
 

@@ -16,6 +16,9 @@ namespace OpenPlatform.Gateway.Snapshots;
 /// <param name="Backend">Lives longer than a snapshot: its instances and their state are shared by all snapshots.</param>
 internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string Version, string BasePath, BackendState Backend)
 {
+    /// <summary>Of this version, beside those of the plan.</summary>
+    public IReadOnlyList<RateLimitModel> Limits { get; init; } = [];
+
     public SplitModel? Split { get; init; }
 
     public CachePolicy? Cache { get; init; }
@@ -27,6 +30,12 @@ internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string V
 /// <param name="RouteText">For traces: <c>/orders/v1/orders/{id}</c>.</param>
 internal sealed record OperationEntry(ApiEntry Api, string OperationId, string Method, string RouteText)
 {
+    /// <summary>Null: those of plan and version only.</summary>
+    public OwnLimits? OwnLimits { get; init; }
+
+    /// <summary>Units that one request takes from each limit.</summary>
+    public int Cost { get; init; } = 1;
+
     /// <summary>Timeouts, retries, breaker, bulkhead.</summary>
     public required ForwardModel Forward { get; init; }
 }
@@ -40,8 +49,7 @@ internal sealed record ApplicationEntry(int Index, Guid ApplicationId, bool Susp
 internal sealed record CredentialEntry(ApplicationEntry Application, long ExpiresAtTicks);
 
 /// <summary>One plan.</summary>
-/// <param name="Policy">The value of <c>RateLimit-Policy</c>; null when the plan has no limit.</param>
-internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, string? Policy)
+internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, IReadOnlyList<QuotaModel> Quotas)
 {
     /// <summary>0 (shed first) to 9.</summary>
     public int Priority { get; init; } = 5;
@@ -59,8 +67,8 @@ internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limi
 /// <summary>An application's right to a version.</summary>
 internal sealed record SubscriptionEntry(Guid SubscriptionId, ApplicationEntry Application, ApiEntry Api, PlanEntry Plan)
 {
-    /// <summary>The limiters of the application under the plan; looked up at the first request, because most never come.</summary>
-    public RateLimiter[]? Limiters { get; set; }
+    /// <summary>The limiters of plan and version; looked up at the first request, because most never come.</summary>
+    public LimitSet? Limits { get; set; }
 
     /// <summary>How much the application may have under way at this version; null: any number.</summary>
     public Bulkhead? Bulkhead { get; init; }

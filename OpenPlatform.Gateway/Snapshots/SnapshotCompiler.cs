@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
-using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Routing;
 
@@ -27,6 +26,7 @@ internal static class SnapshotCompiler
         {
             var entry = new ApiEntry(apis.Count, api.VersionId, api.Name, api.Version, api.BasePath, backends[api.BackendId])
             {
+                Limits = api.Policies?.Limits?.RateLimits ?? [],
                 Split = api.Policies?.Split is { } split ? new(api.VersionId, split, backends) : null,
                 Cache = api.Policies?.Cache,
                 Degradation = api.Policies?.Degradation is { } degradation ? new(degradation, backends) : null,
@@ -42,7 +42,7 @@ internal static class SnapshotCompiler
         }
 
         var plans = snapshot.Plans.ToDictionary(
-            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, RateLimitFields.Policy(p.RateLimits))
+            static p => p.PlanId, static p => new PlanEntry(p.PlanId, p.RateLimits, p.Quotas ?? [])
             {
                 Priority = p.Priority ?? 5,
                 Schemes = CredentialSchemeSet.Of(p.Schemes),

@@ -43,7 +43,7 @@ public sealed class SnapshotValidatorTests
         { "/plans/0/rateLimits/0/requests", "0", "/plans/0/rateLimits/0/requests" },
         { "/plans/0/rateLimits/0/requests", "1000000001", "/plans/0/rateLimits/0/requests" },
         { "/plans/0/rateLimits/0/windowSeconds", "0", "/plans/0/rateLimits/0/windowSeconds" },
-        { "/plans/0/rateLimits/0/windowSeconds", "86401", "/plans/0/rateLimits/0/windowSeconds" },
+        { "/plans/0/rateLimits/0/windowSeconds", "2678401", "/plans/0/rateLimits/0/windowSeconds" },
         { "/applications/2/applicationId", $"\"{TestSnapshots.Id(7)}\"", "/applications/2/applicationId" },
         { "/credentials/0/applicationId", $"\"{TestSnapshots.Id(99)}\"", "/credentials/0/applicationId" },
         { "/credentials/0/hash", "\"AAAA\"", "/credentials/0/hash" },

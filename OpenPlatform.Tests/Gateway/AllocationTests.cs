@@ -34,8 +34,8 @@ public sealed class AllocationTests
             ("route", () => request.Operation = request.Snapshot.Routes.Find("/orders/v1/orders/42", "GET", out _)!),
             ("authenticate", () => Assert.True(authenticator.Authenticate(http, request) == Refusal.None)),
             ("authorize", () => Assert.True(AuthorizationMiddleware.Authorize(request) == Refusal.None)),
-            ("limiters", () => limits = limiters.For(request.Subscription)),
-            ("limit", () => Assert.True(RateLimitMiddleware.TryTake(limits, request, 0, out _, out _) == LimitDecision.Allowed)),
+            ("limiters", () => limits = limiters.For(request.Subscription, request.Operation).All),
+            ("limit", () => Assert.True(RateLimitMiddleware.TryTake(limits, request, 0, out _) == LimitDecision.Allowed)),
             ("balance", () => Assert.NotNull(request.Operation.Api.Backend.Pick(new PickContext(0, true), []))),
             ("usage", () => spool.Count(request.Subscription, request.Operation, 200)),
         ];

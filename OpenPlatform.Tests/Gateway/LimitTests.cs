@@ -171,7 +171,7 @@ public abstract class LimitTests(RedisLikeServer server)
         double known = 0;
         async ValueTask<Loan> Lend(long wanted, long owed = 0, long remembered = 0)
         {
-            var loan = await lender.LendAsync(new(key, $"{key}:account", 7, Hour, wanted, owed, remembered, known), Stop);
+            var loan = await lender.LendAsync(new(key, $"{key}:account", 7, Hour, wanted, 1) { Owed = owed, Remembered = remembered, Known = known }, Stop);
             known = loan.Account;
             return loan;
         }
@@ -198,7 +198,7 @@ public abstract class LimitTests(RedisLikeServer server)
         var lender = new TokenLender(client, new MonotonicClock(TimeProvider.System));
         await WarmAsync(lender);
         ValueTask<Loan> Lend(string key, long wanted, double owed, double known) =>
-            lender.LendAsync(new(key, $"{key}:account", 7, 3_600_000_000, wanted, owed, owed, known), Stop);
+            lender.LendAsync(new(key, $"{key}:account", 7, 3_600_000_000, wanted, 1) { Owed = owed, Remembered = owed, Known = known }, Stop);
 
         // Three are lent and the answer is lost; two are served meanwhile. One of the three is left.
         var key = $"openplatform:test:{Guid.NewGuid():N}";
@@ -225,7 +225,7 @@ public abstract class LimitTests(RedisLikeServer server)
         {
             var redis = new ForgetfulRedis(client, pattern & 15);
             var limiter = new RateLimiter(
-                $"openplatform:test:{Guid.NewGuid():N}", new(2, 2), TimeSpan.FromSeconds(10), new(redis, clock), clock, new GatewayCount(), TimeProvider.System);
+                $"openplatform:test:{Guid.NewGuid():N}", RateLimit.Of(new RateLimitModel(2, 2)), TimeSpan.FromSeconds(10), new(redis, clock), clock, new GatewayCount(), TimeProvider.System);
             var (decision, wait) = await TakeAsync(limiter);
             for (var i = 0; i < 20 && decision == LimitDecision.Allowed; i++)
             {
@@ -243,8 +243,8 @@ public abstract class LimitTests(RedisLikeServer server)
 
     private static async ValueTask<(LimitDecision Decision, long Wait)> TakeAsync(RateLimiter limiter)
     {
-        var decision = limiter.TryTake(out var wait);
-        return decision == LimitDecision.Wait ? await limiter.WaitAsync() : (decision, wait);
+        var decision = limiter.TryTake(1, out var wait);
+        return decision == LimitDecision.Wait ? await limiter.WaitAsync(1) : (decision, wait);
     }
 
     private protected async Task<GatewayHost> StartAsync(TestCatalog catalog, string? loanDeadline = null)
@@ -261,11 +261,11 @@ public abstract class LimitTests(RedisLikeServer server)
     }
 
     /// <summary>A server compiles a script when it first sees it: not within a request of a test that counts exactly.</summary>
-    private static Task WarmAsync(TokenLender lender) => Eventually.TrueAsync(async () =>
+    internal static Task WarmAsync(TokenLender lender) => Eventually.TrueAsync(async () =>
     {
         try
         {
-            await lender.LendAsync(new("openplatform:test:{warm}", "openplatform:test:{warm}:account", 1, 1, 0, 0, 0, 0), Stop);
+            await lender.LendAsync(new("openplatform:test:{warm}", "openplatform:test:{warm}:account", 1, 1, 0, 0), Stop);
             return lender.IsUsable;
         }
         catch (RedisUnavailableException)

@@ -42,11 +42,11 @@ public sealed class LocalLimitTests
     {
         var limiter = Limiter(requests: 4, gateways: 1);
         Allowed(limiter, 4);
-        Assert.Equal(LimitDecision.Refused, limiter.TryTake(out var wait));
+        Assert.Equal(LimitDecision.Refused, limiter.TryTake(1, out var wait));
         Assert.Equal(15_000_000, wait, 10_000d);
         _time.Advance(TimeSpan.FromMicroseconds(wait));
-        Assert.Equal(LimitDecision.Allowed, limiter.TryTake(out _));
-        Assert.Equal(LimitDecision.Refused, limiter.TryTake(out _));
+        Assert.Equal(LimitDecision.Allowed, limiter.TryTake(1, out _));
+        Assert.Equal(LimitDecision.Refused, limiter.TryTake(1, out _));
     }
 
     [Fact]
@@ -55,8 +55,8 @@ public sealed class LocalLimitTests
         var wide = Limiter(requests: 5, gateways: 1);
         for (var i = 0; i < 100; i++)
         {
-            Assert.Equal(LimitDecision.Allowed, wide.TryTake(out _));
-            wide.GiveBack();
+            Assert.Equal(LimitDecision.Allowed, wide.TryTake(1, out _));
+            wide.GiveBack(1);
         }
 
         Assert.Equal(5, Allowed(wide, 10));
@@ -65,9 +65,9 @@ public sealed class LocalLimitTests
     private RateLimiter Limiter(int requests, int gateways)
     {
         var clock = new MonotonicClock(_time);
-        return new("key", new RateLimitModel(requests, 60), TimeSpan.FromMilliseconds(50), new TokenLender(null, clock), clock, new GatewayCount { Live = gateways }, _time);
+        return new("key", RateLimit.Of(new RateLimitModel(requests, 60)), TimeSpan.FromMilliseconds(50), new TokenLender(null, clock), clock, new GatewayCount { Live = gateways }, _time);
     }
 
     private static int Allowed(RateLimiter limiter, int tries) =>
-        Enumerable.Range(0, tries).Count(_ => limiter.TryTake(out var _) == LimitDecision.Allowed);
+        Enumerable.Range(0, tries).Count(_ => limiter.TryTake(1, out var _) == LimitDecision.Allowed);
 }
