@@ -153,7 +153,10 @@ internal sealed class ForwardingMiddleware(
         request.MayDiscard = forward.RetryStatuses != 0 && attempt < forward.Retries && request.MayRepeat && request.Backend.Ready.Length > attempt + 1;
 
         // While a body streams in, only silence counts: a slow client is not a slow backend.
-        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt);
+        var elsewhere = request.MayRepeat && attempt < forward.Retries && request.Backend.Ready.Length > attempt + 1;
+        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt, evenUnlimited: elsewhere);
+        request.Abandoned = false;
+        request.Watch = elsewhere ? instance.Silenced.UnsafeRegister(static abandoned => ((GatewayRequest)abandoned!).Abandon(), request) : default;
         instance.Begin();
     }
 
@@ -164,6 +167,7 @@ internal sealed class ForwardingMiddleware(
         var exception = error == ForwarderError.None ? null : context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var late = error == ForwarderError.RequestTimedOut
             || (error != ForwarderError.None && request.Deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested);
+        request.Watch.Dispose();
         request.Deadline?.Return();
         request.Deadline = null;
         var failure = FailureOf(error, exception, late, request, context);
@@ -198,6 +202,7 @@ internal sealed class ForwardingMiddleware(
         return failure switch
         {
             Refusal.BackendUnreachable => true,
+            Refusal.BackendTimeout when request.Abandoned => request.MayRepeatNow,
             Refusal.BackendTimeout when forward.FirstByte == 0 => false, // who sets no limit says that slow is not broken
             _ => request.MayRepeatNow && (request.Discarded || request.Backend.Retries.TrySpend()),
         };

@@ -23,6 +23,12 @@ internal sealed partial class GatewayRequest
     /// <summary>The clock of this try.</summary>
     public Deadline? Deadline { get; set; }
 
+    /// <summary>Ends this try when its instance turns out to be frozen.</summary>
+    public CancellationTokenRegistration Watch { get; set; }
+
+    /// <summary>This try was ended because its instance is frozen.</summary>
+    public bool Abandoned { get; set; }
+
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 
     /// <summary>When the head of the answer came, a timestamp of <see cref="Clock"/>; 0: it has not.</summary>
@@ -56,7 +62,18 @@ internal sealed partial class GatewayRequest
         AnsweredByBackend = true;
         HeadAt = Clock.GetTimestamp();
         Deadline?.Answered();
+        Watch.Unregister(); // it lives
         LeaveOverload(sample: !HasBody);
+    }
+
+    /// <summary>The instance is frozen: what it has not begun to answer, and somebody else can, is taken from it.</summary>
+    public void Abandon()
+    {
+        if (HeadAt == 0 && MayRepeatNow)
+        {
+            Abandoned = true;
+            Deadline?.Cancel();
+        }
     }
 
     /// <summary>Gives the place in front of the backend back, once.</summary>

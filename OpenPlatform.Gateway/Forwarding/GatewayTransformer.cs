@@ -75,7 +75,7 @@ internal sealed class GatewayTransformer : HttpTransformer
         headers.TryAddWithoutValidation("Forwarded", host.Length == 0 ? $"for={node};proto={origin.Scheme}" : $"for={node};proto={origin.Scheme};host=\"{host}\"");
 
         var below = incoming.Path.Value![request.Operation.Api.BasePath.Length..];
-        if (request.Deadline is { } deadline)
+        if (request.Deadline is { FirstByte: > 0 } deadline)
         {
             headers.Remove(Deadline.Header);
             headers.TryAddWithoutValidation(Deadline.Header, deadline.FirstByte.ToString());

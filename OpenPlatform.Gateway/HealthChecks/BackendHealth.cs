@@ -203,8 +203,14 @@ internal sealed class BackendHealth(ILogger logger)
         return true;
     }
 
-    private void Extend(Instance instance, EjectionReason reason, long now) =>
+    private void Extend(Instance instance, EjectionReason reason, long now)
+    {
         instance.Health.Eject(reason, reason == EjectionReason.ConnectError ? ConnectEjectionMs : Passive.EjectionMs, now);
+        if (reason == EjectionReason.Silent)
+        {
+            instance.Silence();
+        }
+    }
 
     private bool Return(Instance instance, long now)
     {

@@ -11,7 +11,7 @@ namespace OpenPlatform.Gateway.HealthChecks;
 internal sealed class InstanceProber(InstanceDirectory directory, TimeProvider time, ILogger<InstanceProber> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan SuspectTimeout = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan SuspectTimeout = TimeSpan.FromSeconds(1);
 
     // Never through the pool of the requests: a connection that hangs there must not decide.
     private readonly HttpMessageInvoker _http = new(new SocketsHttpHandler

@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.HealthChecks;
 
 namespace OpenPlatform.Gateway.Instances;
 
 /// <summary>One running copy of a backend as this gateway sees it; kept, with its state, as long as a source names it.</summary>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A token source without timer and handle holds nothing.")]
 internal sealed class Instance(InstanceConfig config, BackendState backend, TimeProvider time)
 {
     /// <summary>Steps of a ramp: each makes a new picker.</summary>
@@ -14,6 +16,7 @@ internal sealed class Instance(InstanceConfig config, BackendState backend, Time
     private InstanceConfig _config = config;
     private double _effectiveWeight = Math.Clamp(config.Weight, 1, 1000);
     private long _rampFrom = Grown;
+    private CancellationTokenSource _silence = new();
     private long _begun;
     private long _ended;
 
@@ -57,7 +60,13 @@ internal sealed class Instance(InstanceConfig config, BackendState backend, Time
 
     public InstanceHealth Health { get; } = new();
 
+    /// <summary>Fires when the instance is found to be frozen: tries that can be repeated need not wait for it.</summary>
+    public CancellationToken Silenced => Volatile.Read(ref _silence).Token;
+
     public bool IsEjected => Health.OutBecause is not null;
+
+    /// <summary>Fires <see cref="Silenced"/>, on other threads.</summary>
+    public void Silence() => _ = Interlocked.Exchange(ref _silence, new()).CancelAsync();
 
     /// <summary>From now on it grows into its weight.</summary>
     /// <param name="now">Milliseconds, monotonic.</param>

@@ -16,7 +16,7 @@ internal sealed class Deadline : CancellationTokenSource
     private static readonly ConcurrentQueue<Deadline> Pool = new();
     private long _endsAt;
 
-    /// <summary>Milliseconds until it fires, when it was armed.</summary>
+    /// <summary>Milliseconds until it fires, when it was armed; 0: it never does by itself.</summary>
     public long FirstByte { get; private set; }
 
     /// <summary>The shorter wait that a client asked for with the same header, in milliseconds; otherwise <see cref="int.MaxValue"/>.</summary>
@@ -28,9 +28,11 @@ internal sealed class Deadline : CancellationTokenSource
     /// <summary>Armed for one try, or null when nothing limits it.</summary>
     /// <param name="firstByte">Milliseconds for this try, 0: any.</param>
     /// <param name="endsAt">When the whole must have ended, in <see cref="Environment.TickCount64"/>; <see cref="long.MaxValue"/>: never.</param>
-    public static Deadline? Start(int firstByte, long endsAt)
+    /// <param name="evenUnlimited">Somebody else may end the try: there must be one.</param>
+    public static Deadline? Start(int firstByte, long endsAt, bool evenUnlimited)
     {
-        if (firstByte == 0 && endsAt == long.MaxValue)
+        var isLimited = firstByte != 0 || endsAt != long.MaxValue;
+        if (!isLimited && !evenUnlimited)
         {
             return null;
         }
@@ -41,14 +43,25 @@ internal sealed class Deadline : CancellationTokenSource
         }
 
         deadline._endsAt = endsAt;
-        var left = Left(endsAt);
-        deadline.FirstByte = firstByte == 0 ? left : Math.Min(firstByte, left);
-        deadline.CancelAfter(TimeSpan.FromMilliseconds(deadline.FirstByte));
+        deadline.FirstByte = 0;
+        if (isLimited)
+        {
+            var left = Left(endsAt);
+            deadline.FirstByte = firstByte == 0 ? left : Math.Min(firstByte, left);
+            deadline.CancelAfter(TimeSpan.FromMilliseconds(deadline.FirstByte));
+        }
+
         return deadline;
     }
 
     /// <summary>The head of the answer is here: from now on only the end of the whole counts.</summary>
-    public void Answered() => CancelAfter(_endsAt == long.MaxValue ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Left(_endsAt)));
+    public void Answered()
+    {
+        if (FirstByte != 0)
+        {
+            CancelAfter(_endsAt == long.MaxValue ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(Left(_endsAt)));
+        }
+    }
 
     /// <summary>The try is over.</summary>
     public void Return()

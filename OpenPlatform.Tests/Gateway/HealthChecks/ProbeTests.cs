@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Contracts.Snapshots;
@@ -110,6 +111,7 @@ public sealed class ProbeTests
 
         Volatile.Write(ref thawed, new(TaskCreationOptions.RunContinuationsAsynchronously));
         await Eventually.TrueAsync(() => instance.Health.OutBecause == EjectionReason.Silent);
+        await Eventually.TrueAsync(() => instance.InFlight == 0); // what waited for it is answered elsewhere
         var asked = freezes.Requests.Count(static r => r.Method == "GET");
         var answers = load.Answers;
         await Eventually.TrueAsync(() => load.Answers > answers + 500);
@@ -118,6 +120,37 @@ public sealed class ProbeTests
         thawed.SetResult();
         await Eventually.TrueAsync(() => !instance.IsEjected && freezes.Requests.Count(static r => r.Method == "GET") > asked + 20);
         Assert.Empty(await load.StopAsync());
+    }
+
+    [Fact]
+    public async Task What_may_not_be_repeated_waits_for_the_thaw()
+    {
+        var thawed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        async Task AnswerAsync(HttpContext context)
+        {
+            await thawed.Task.WaitAsync(context.RequestAborted);
+            await TestBackend.Hello(context);
+        }
+
+        await using var good = await TestBackend.StartAsync();
+        await using var frozen = await TestBackend.StartAsync(AnswerAsync);
+        await using var catalog = await TestCatalog.StartAsync(Snapshot([good.Address, frozen.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        var instance = gateway.Snapshot.Current!.Backends[0].Ready.Single(i => i.Config.Address == frozen.Address);
+        var posts = new List<Task<HttpResponseMessage>>();
+        await Eventually.TrueAsync(() =>
+        {
+            posts.Add(client.PostAsync("/orders/v1/orders", new StringContent("{}"), Stop));
+            return instance.Health.OutBecause == EjectionReason.Silent;
+        });
+        Assert.NotEqual(0, instance.InFlight);
+        thawed.SetResult();
+        foreach (var response in await Task.WhenAll(posts))
+        {
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            response.Dispose();
+        }
     }
 
     [Fact]
