@@ -54,10 +54,11 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
     pipeline.UseFaultRefusals();                           // an unexpected exception                  -> 500
     pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 400, 404, 405
+    pipeline.UseMiddleware<ProtectionMiddleware>();        // CORS preflight, headers of the answer     -> 204, 403
     pipeline.UseMiddleware<AuthenticationMiddleware>();    // key, token, signature, certificate       -> 401
-    pipeline.UseMiddleware<AuthorizationMiddleware>();     // active subscription -> plan              -> 403
+    pipeline.UseMiddleware<AuthorizationMiddleware>();     // subscription -> plan; where from; once    -> 401, 403
     pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
-    pipeline.UseMiddleware<RequestBodyMiddleware>();       // digest of a signed body                  -> 400, 413
+    pipeline.UseMiddleware<RequestBodyMiddleware>();       // size, type, digest, schema               -> 400, 413, 415, 422
     pipeline.UseUsage();                                   // counts what the backend answers
     pipeline.UseMiddleware<SplitMiddleware>();             // which backend of the API
     pipeline.UseMiddleware<CacheMiddleware>();             // opt-in answers from memory               -> 200, 304

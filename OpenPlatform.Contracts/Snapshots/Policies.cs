@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace OpenPlatform.Contracts.Snapshots;
 
 /// <summary>
@@ -22,6 +24,19 @@ public sealed record ApiPolicies
     public CachePolicy? Cache { get; init; }
 
     public DegradationPolicy? Degradation { get; init; }
+
+    public CorsPolicy? Cors { get; init; }
+
+    public AddressPolicy? Addresses { get; init; }
+
+    public BodyPolicy? Body { get; init; }
+
+    public HeaderPolicy? Headers { get; init; }
+
+    public SecurityHeadersPolicy? SecurityHeaders { get; init; }
+
+    /// <summary>The <c>components/schemas</c> of the OpenAPI document, to which the schemas of operations refer.</summary>
+    public IReadOnlyDictionary<string, JsonElement>? Schemas { get; init; }
 }
 
 /// <summary>What differs for one operation; a member that is null leaves what the API says.</summary>
@@ -37,4 +52,10 @@ public sealed record OperationPolicies
 
     /// <summary>May a request be repeated although something was sent? Null: what RFC 9110, 9.2.2 says of the method.</summary>
     public bool? Idempotent { get; init; }
+
+    /// <summary>Its members stand in place of the API's.</summary>
+    public BodyPolicy? Body { get; init; }
+
+    /// <summary>What a JSON body must match, as the OpenAPI document has it; see <see cref="Schemas.JsonSchemaReader"/>.</summary>
+    public JsonElement? RequestSchema { get; init; }
 }

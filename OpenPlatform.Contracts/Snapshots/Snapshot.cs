@@ -82,7 +82,11 @@ public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimit
 }
 
 /// <summary>The calling program of a partner.</summary>
-public sealed record ApplicationModel(Guid ApplicationId, Guid OrganizationId, string Name, bool Suspended);
+public sealed record ApplicationModel(Guid ApplicationId, Guid OrganizationId, string Name, bool Suspended)
+{
+    /// <summary>Where it may call from.</summary>
+    public AddressPolicy? Addresses { get; init; }
+}
 
 /// <summary>One key of an application. The key itself is nowhere: only its peppered hash.</summary>
 /// <param name="Hash">HMAC-SHA-256 of the UTF-8 key under the deployment's pepper, 32 bytes; see <see cref="KeyHash"/>.</param>

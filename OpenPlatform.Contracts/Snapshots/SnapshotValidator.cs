@@ -81,11 +81,16 @@ public static partial class SnapshotValidator
             }
 
             ValidateOperations(api, $"/apis/{i}/operations", Problem);
+            ProtectionValidator.Validate(api, $"/apis/{i}", Problem);
         }
 
         ValidateBackends(snapshot.Backends, Problem);
         ValidatePlans(snapshot.Plans, Problem);
         IdentityValidator.Validate(snapshot, applications, Problem);
+        for (var i = 0; i < snapshot.Applications.Count; i++)
+        {
+            ProtectionValidator.ValidateAddresses(snapshot.Applications[i].Addresses, $"/applications/{i}/addresses", Problem);
+        }
 
         var hashes = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < snapshot.Credentials.Count; i++)

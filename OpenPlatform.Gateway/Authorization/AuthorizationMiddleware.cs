@@ -7,7 +7,7 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Authorization;
 
 /// <summary>
-/// What the application may call: not suspended, actively subscribed to the version, identified as its plan accepts it → 403; a
+/// What the application may call: not suspended, actively subscribed to the version, from an address that may, identified as its plan accepts it → 403; a
 /// signed request only once → 401.
 /// </summary>
 internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard replays, RefusalWriter refusals)
@@ -37,6 +37,12 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
         if (request.Snapshot.FindSubscription(request.Application, request.Operation.Api) is not { } subscription)
         {
             return Refusal.NotSubscribed;
+        }
+
+        if ((request.Operation.Api.Addresses is { } ofApi && !ofApi.Admits(request.ClientAddress))
+            || (request.Application.Addresses is { } ofApplication && !ofApplication.Admits(request.ClientAddress)))
+        {
+            return Refusal.AddressNotAllowed;
         }
 
         request.Subscription = subscription;

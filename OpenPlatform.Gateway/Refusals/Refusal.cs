@@ -21,6 +21,9 @@ internal enum Refusal
     /// <summary>The path exists, but not with this method; <c>Allow</c> lists those it has.</summary>
     MethodNotAllowed,
 
+    /// <summary>The API may not be called by pages of this origin, or not with these headers.</summary>
+    OriginNotAllowed,
+
     /// <summary>No credential was presented.</summary>
     MissingKey,
 
@@ -66,6 +69,9 @@ internal enum Refusal
     /// <summary>The application has no active subscription to this API version.</summary>
     NotSubscribed,
 
+    /// <summary>The API, or the application, may not be used from this address.</summary>
+    AddressNotAllowed,
+
     /// <summary>The plan's rate limit is used up; <c>Retry-After</c> says for how long.</summary>
     RateLimited,
 
@@ -80,6 +86,15 @@ internal enum Refusal
 
     /// <summary>The request body is larger than bodies may be that are checked as a whole.</summary>
     CheckedBodyTooLarge,
+
+    /// <summary>The body has a media type, or a coding, that the operation does not take.</summary>
+    MediaTypeNotAccepted,
+
+    /// <summary>The operation needs a body.</summary>
+    BodyRequired,
+
+    /// <summary>The body does not match the operation's schema; <c>errors</c> says where.</summary>
+    BodyNotMatching,
 
     /// <summary>The request body is larger than the gateway accepts.</summary>
     RequestBodyTooLarge,

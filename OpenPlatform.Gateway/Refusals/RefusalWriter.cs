@@ -26,7 +26,8 @@ internal sealed class RefusalWriter
     }
 
     /// <summary>Answers the request. Headers that belong to the refusal (<c>Allow</c>, <c>Retry-After</c>, …) are set by the caller.</summary>
-    public Task WriteAsync(HttpContext context, GatewayRequest request, Refusal refusal)
+    /// <param name="members">Further members of the problem as JSON, each with a comma before it; or empty.</param>
+    public Task WriteAsync(HttpContext context, GatewayRequest request, Refusal refusal, string members = "")
     {
         request.Refusal = refusal;
         _metrics.Refused(refusal);
@@ -40,8 +41,8 @@ internal sealed class RefusalWriter
 
         // Ids of ours and accepted ids hold no character that JSON escapes.
         var tail = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity
-            ? $"{request.RequestId}\",\"traceId\":\"{activity.TraceId.ToHexString()}\"}}"
-            : $"{request.RequestId}\"}}";
+            ? $"{request.RequestId}\",\"traceId\":\"{activity.TraceId.ToHexString()}\"{members}}}"
+            : $"{request.RequestId}\"{members}}}";
         var head = _heads[(int)refusal];
         var body = new byte[head.Length + Encoding.UTF8.GetByteCount(tail)];
         head.CopyTo(body, 0);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Protection.Cors;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Routing;
@@ -20,6 +21,12 @@ internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusa
         if (path is null or "" || path.AsSpan().ContainsAny(Ambiguous))
         {
             return refusals.WriteAsync(context, request, Refusal.AmbiguousPath);
+        }
+
+        if (Preflight.TryRead(context.Request, out var asked) && request.Snapshot.Routes.Find(path, asked, out _) is { Api.Protection.Cors: not null } preflighted)
+        {
+            request.Operation = preflighted;
+            return next(context);
         }
 
         if (request.Snapshot.Routes.Find(path, context.Request.Method, out var allow) is not { } operation)

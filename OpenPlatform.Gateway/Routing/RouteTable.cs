@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Snapshots;
 
@@ -161,7 +162,7 @@ internal sealed class RouteTable
         private readonly Node _basePaths = new();
         private readonly List<MethodSet> _methods = [];
 
-        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, Func<OperationModel, ForwardModel> forward)
+        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, Func<OperationModel, ForwardModel> forward, Func<OperationModel, BodyModel?> body)
         {
             var root = new Node();
             Descend(_basePaths, api.BasePath).Operations = root;
@@ -177,6 +178,7 @@ internal sealed class RouteTable
                 node.Methods.Add(new(api, operation.OperationId, operation.Method, text) 
                 {
                     Forward = forward(operation),
+                    Body = body(operation),
                     Cost = operation.Policies?.Cost ?? 1,
                     OwnLimits = operation.Policies?.Limits is { RateLimits: [_, ..] limits } ? new(limits) : null,
                 });

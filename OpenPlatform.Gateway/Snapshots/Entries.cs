@@ -5,6 +5,9 @@ using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Protection;
+using OpenPlatform.Gateway.Protection.Addresses;
+using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Splits;
@@ -24,6 +27,12 @@ internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string V
     public CachePolicy? Cache { get; init; }
 
     public DegradationModel? Degradation { get; init; }
+
+    /// <summary>CORS and headers; null: neither.</summary>
+    public ProtectionModel? Protection { get; init; }
+
+    /// <summary>Where it may be called from; null: anywhere.</summary>
+    public AddressRule? Addresses { get; init; }
 }
 
 /// <summary>One operation of an API version.</summary>
@@ -38,11 +47,18 @@ internal sealed record OperationEntry(ApiEntry Api, string OperationId, string M
 
     /// <summary>Timeouts, retries, breaker, bulkhead.</summary>
     public required ForwardModel Forward { get; init; }
+
+    /// <summary>What its request body must be; null: anything.</summary>
+    public BodyModel? Body { get; init; }
 }
 
 /// <summary>One application.</summary>
 /// <param name="Index">Position in its snapshot; the other half of the subscription key.</param>
-internal sealed record ApplicationEntry(int Index, Guid ApplicationId, bool Suspended);
+internal sealed record ApplicationEntry(int Index, Guid ApplicationId, bool Suspended)
+{
+    /// <summary>Where it may call from; null: anywhere.</summary>
+    public AddressRule? Addresses { get; init; }
+}
 
 /// <summary>One key.</summary>
 /// <param name="ExpiresAtTicks">UTC ticks of the first instant at which it no longer counts; <see cref="long.MaxValue"/>: never.</param>

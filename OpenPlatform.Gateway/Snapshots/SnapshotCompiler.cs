@@ -2,6 +2,9 @@ using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Protection;
+using OpenPlatform.Gateway.Protection.Addresses;
+using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Routing;
 
@@ -30,15 +33,20 @@ internal static class SnapshotCompiler
                 Split = api.Policies?.Split is { } split ? new(api.VersionId, split, backends) : null,
                 Cache = api.Policies?.Cache,
                 Degradation = api.Policies?.Degradation is { } degradation ? new(degradation, backends) : null,
+                Protection = ProtectionModel.Compile(api.Policies),
+                Addresses = AddressRule.Compile(api.Policies?.Addresses),
             };
             apis.Add(api.VersionId, entry);
-            routes.Add(entry, api.Operations, resilience.ForApi(api));
+            routes.Add(entry, api.Operations, resilience.ForApi(api), BodyModel.Compiler(api.Policies));
         }
 
         var applications = new Dictionary<Guid, ApplicationEntry>(snapshot.Applications.Count);
         foreach (var application in snapshot.Applications)
         {
-            applications.Add(application.ApplicationId, new(applications.Count, application.ApplicationId, application.Suspended));
+            applications.Add(application.ApplicationId, new(applications.Count, application.ApplicationId, application.Suspended)
+            {
+                Addresses = AddressRule.Compile(application.Addresses),
+            });
         }
 
         var plans = snapshot.Plans.ToDictionary(

@@ -1,0 +1,51 @@
+using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Protection.Cors;
+using OpenPlatform.Gateway.Refusals;
+
+namespace OpenPlatform.Gateway.Protection;
+
+/// <summary>
+/// Answers CORS preflights (a browser sends them without a credential, so before one is asked for) → 204, 403; and sees to the headers
+/// of every answer, whoever gives it: backend, cache or refusal.
+/// </summary>
+internal sealed class ProtectionMiddleware(RequestDelegate next, RefusalWriter refusals)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        var request = GatewayRequest.Of(context);
+        if (request.Operation.Api.Protection is not { } protection)
+        {
+            return next(context);
+        }
+
+        context.Response.OnStarting(static state => Finish((HttpContext)state), context);
+        if (protection.Cors is not { } cors || !Preflight.TryRead(context.Request, out var method))
+        {
+            return next(context);
+        }
+
+        if (!cors.TryAllow(context, method))
+        {
+            return refusals.WriteAsync(context, request, Refusal.OriginNotAllowed);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        context.Response.Headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
+        return Task.CompletedTask;
+    }
+
+    private static Task Finish(HttpContext context)
+    {
+        var request = GatewayRequest.Of(context);
+        var protection = request.Operation.Api.Protection!;
+        var headers = context.Response.Headers;
+        protection.ResponseHeaders?.Apply(headers);
+        protection.Security?.Apply(headers, request.Origin.Scheme);
+        if (request.Refusal != Refusal.OriginNotAllowed)
+        {
+            protection.Cors?.Mark(context.Request, headers);
+        }
+
+        return Task.CompletedTask;
+    }
+}
