@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Context;
 
 namespace OpenPlatform.Gateway.Degradation;
@@ -27,7 +28,7 @@ internal static class CacheRules
     {
         var headers = http.Headers;
         return http.Method is "GET" or "HEAD"
-            && (StringValues.IsNullOrEmpty(headers.Authorization) || request.KeyInAuthorization)
+            && (StringValues.IsNullOrEmpty(headers.Authorization) || (request.KeyInAuthorization && request.Scheme == CredentialScheme.ApiKey))
             && StringValues.IsNullOrEmpty(headers.Cookie)
             && StringValues.IsNullOrEmpty(headers.Range)
             && http.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };

@@ -16,6 +16,10 @@ public sealed class ForwardingOptions
     [Range(typeof(TimeSpan), "00:00:00.01", "01:00:00")]
     public TimeSpan ActivityTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Longest time to the head of an answer where the API says nothing; then the next try, or 504. Up to 1 h, default 0: only <see cref="ActivityTimeout"/>.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan FirstByteTimeout { get; set; }
+
     /// <summary>Further tries on other instances, for requests that may be repeated. 0 to 2, default 2.</summary>
     [Range(0, 2)]
     public int Retries { get; set; } = 2;

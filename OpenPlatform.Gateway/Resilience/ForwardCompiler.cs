@@ -78,7 +78,7 @@ internal sealed class ForwardCompiler(IOptions<ForwardingOptions> options)
             {
                 Config = new() { ActivityTimeout = idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.ActivityTimeout },
                 Connect = connect is { } wait ? TimeSpan.FromMilliseconds(wait) : null,
-                FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? 0,
+                FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? (int)options.FirstByteTimeout.TotalMilliseconds,
                 Total = operation?.TotalMilliseconds ?? api?.TotalMilliseconds ?? 0,
                 Retries = retry?.Retries ?? options.Retries,
                 RetryStatuses = (retry?.Statuses ?? []).Aggregate(0, static (bits, status) => bits | (1 << (status - 500))),

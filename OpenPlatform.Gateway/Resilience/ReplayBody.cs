@@ -49,14 +49,12 @@ internal sealed class ReplayBody(Stream inner, int max) : Stream
         }
 
         var count = await inner.ReadAsync(buffer, cancellationToken);
-        if (count == 0)
-        {
-            _ended = true;
-        }
-        else if (CanReplay)
+        if (count > 0 && CanReplay)
         {
             Keep(buffer.Span[..count]);
         }
+
+        _ended = count == 0 && buffer.Length > 0; // an empty read only waits for more
 
         return count;
     }

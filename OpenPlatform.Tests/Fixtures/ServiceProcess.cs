@@ -66,6 +66,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="signal">One of <see cref="Signal"/>.</param>
     public void Send(int signal) => Signal.Send(_process.Id, signal);
 
+    /// <summary>Stops it in the middle of whatever it does: connections stay open and nothing answers.</summary>
+    public void Freeze() => Signal.Send(_process.Id, Signal.Stop);
+
+    public void Thaw() => Signal.Send(_process.Id, Signal.Continue);
+
     public bool HasExited => _process.HasExited;
 
     public async Task<int> ExitCodeAsync()

@@ -30,6 +30,6 @@ internal static class Processes
         Timeout = TimeSpan.FromSeconds(20),
     };
 
-    private static Dictionary<string, string> Environment(IEnumerable<(string Key, string Value)> settings) =>
+    public static Dictionary<string, string> Environment(IEnumerable<(string Key, string Value)> settings) =>
         settings.ToDictionary(static s => s.Key.Replace(":", "__", StringComparison.Ordinal), static s => s.Value, StringComparer.Ordinal);
 }

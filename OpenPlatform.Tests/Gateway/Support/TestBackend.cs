@@ -23,6 +23,9 @@ internal sealed class TestBackend : IAsyncDisposable
     /// <summary>Method, path with query, and headers of every request, in order of arrival.</summary>
     public ConcurrentQueue<(string Method, string Path, Dictionary<string, string> Headers)> Requests { get; } = new();
 
+    /// <summary>Requests that came through a gateway: without its probes.</summary>
+    public int Calls => Requests.Count(static r => r.Headers.ContainsKey("Via"));
+
     public static async Task<TestBackend> StartAsync(RequestDelegate? handler = null, int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
