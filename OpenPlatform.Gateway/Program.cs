@@ -3,6 +3,7 @@ using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding;
+using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Protection;
@@ -26,6 +27,7 @@ builder.AddServiceDefaults();
 builder.AddQuietLogs();
 builder.AddOptionalRedis();
 builder.Services.AddSingleton<StateDirectory>();
+builder.Services.AddFramingGuard();
 builder.Services.AddRequestContext();
 builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>();
 builder.Services.AddAuthenticationSchemes();
@@ -53,7 +55,8 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
 {
     pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
     pipeline.UseFaultRefusals();                           // an unexpected exception                  -> 500
-    pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 400, 404, 405
+    pipeline.UseMiddleware<FramingMiddleware>();           // what others could read differently       -> 400, 431
+    pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 404, 405
     pipeline.UseMiddleware<ProtectionMiddleware>();        // CORS preflight, headers of the answer     -> 204, 403
     pipeline.UseMiddleware<AuthenticationMiddleware>();    // key, token, signature, certificate       -> 401
     pipeline.UseMiddleware<AuthorizationMiddleware>();     // subscription -> plan; where from; once    -> 401, 403

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -19,6 +20,7 @@ internal sealed class BackendConnection : IDisposable
             AllowAutoRedirect = false,
             AutomaticDecompression = DecompressionMethods.None,
             EnableMultipleHttp2Connections = true,
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8, // as Kestrel read them
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
             ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
             // The handler's own limit would end in a cancellation that looks like a slow answer; a failed connect must look like one.

@@ -5,6 +5,7 @@ using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Authentication.Signatures;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Resilience;
@@ -22,10 +23,6 @@ internal sealed class GatewayTransformer : HttpTransformer
     public static GatewayTransformer Instance { get; } = new();
 
     private const string Via = "1.1 openplatform";
-
-    /// <summary>A client could lie in them; the gateway is the edge and says them itself.</summary>
-    private static readonly string[] Said =
-        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix", "X-Forwarded-Port", "X-Real-IP"];
 
     public override async ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -47,11 +44,7 @@ internal sealed class GatewayTransformer : HttpTransformer
             SignatureHeaders.RemoveFrom(headers);
         }
 
-        RemoveNominated(incoming.Headers.Connection, proxyRequest);
-        foreach (var name in Said)
-        {
-            headers.Remove(name);
-        }
+        HopByHop.Remove(httpContext, headers);
 
         // The instance is named by its own address; the name the client used is in X-Forwarded-Host.
         headers.Host = null;
@@ -106,6 +99,7 @@ internal sealed class GatewayTransformer : HttpTransformer
         if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols)
         {
             request.Meter?.Count(); // what follows is not a response body
+            httpContext.Features.Get<GuardedReader>()?.Open(); // nor HTTP
         }
 
         Stamp(httpContext.Response.Headers, request);
@@ -137,29 +131,6 @@ internal sealed class GatewayTransformer : HttpTransformer
         {
             headers[DegradedAnswers.Header] = request.Degraded;
             headers[DegradedAnswers.StatusHeader] = DegradedAnswers.ProxyStatus(request.DegradedBecause);
-        }
-    }
-
-    /// <summary>RFC 9110, 7.6.1: what <c>Connection</c> names is for us alone. (Kestrel shows a list that holds <c>close</c> or
-    /// <c>keep-alive</c> as that word alone: names beside those two need a guard below Kestrel.)</summary>
-    private static void RemoveNominated(Microsoft.Extensions.Primitives.StringValues connection, HttpRequestMessage proxyRequest)
-    {
-        foreach (var value in connection)
-        {
-            if (value is null or "keep-alive" or "close" or "Keep-Alive")
-            {
-                continue;
-            }
-
-            foreach (var name in value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-            {
-                // Content headers frame the message: they are never hop-by-hop, whatever a client says.
-                proxyRequest.Headers.NonValidated.TryGetValues(name, out var values);
-                if (values.Count > 0 && !name.Equals(HeaderNames.Host, StringComparison.OrdinalIgnoreCase))
-                {
-                    proxyRequest.Headers.Remove(name);
-                }
-            }
         }
     }
 }

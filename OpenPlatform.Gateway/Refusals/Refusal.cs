@@ -12,6 +12,9 @@ internal enum Refusal
     /// <summary>No snapshot was ever applied.</summary>
     NotReady,
 
+    /// <summary>The head of the request can be read in two ways.</summary>
+    BadFraming,
+
     /// <summary>The path can be read in two ways (a percent sign or backslash is left after decoding).</summary>
     AmbiguousPath,
 
@@ -101,6 +104,9 @@ internal enum Refusal
 
     /// <summary>The client sent its body too slowly.</summary>
     RequestBodyTimeout,
+
+    /// <summary>The head of the request is longer than any accepted one.</summary>
+    RequestHeadTooLarge,
 
     /// <summary>No instance of the backend is there to be asked.</summary>
     NoInstance,

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Context;
@@ -10,15 +9,11 @@ namespace OpenPlatform.Gateway.Routing;
 /// <summary>Finds the operation: path and method → 404, 405 with <c>Allow</c>.</summary>
 internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusals)
 {
-    // Kestrel has decoded the path and removed dot segments. A percent sign that is left was an encoded slash or was encoded
-    // twice; a backslash is a slash to some servers. A backend could read either differently from us.
-    private static readonly SearchValues<char> Ambiguous = SearchValues.Create("%\\\0");
-
     public Task InvokeAsync(HttpContext context)
     {
         var request = GatewayRequest.Of(context);
         var path = context.Request.Path.Value;
-        if (path is null or "" || path.AsSpan().ContainsAny(Ambiguous))
+        if (string.IsNullOrEmpty(path))
         {
             return refusals.WriteAsync(context, request, Refusal.AmbiguousPath);
         }

@@ -1,0 +1,21 @@
+using Microsoft.AspNetCore.Http.Features;
+using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Refusals;
+
+namespace OpenPlatform.Gateway.Framing;
+
+/// <summary>Answers what the guard below HTTP has refused, and refuses paths that others could read differently → 400, 431.</summary>
+internal sealed class FramingMiddleware(RequestDelegate next, RefusalWriter refusals)
+{
+    public Task InvokeAsync(HttpContext context)
+    {
+        if (context.Features.Get<GuardedReader>() is { IsRefused: true } guard)
+        {
+            return refusals.WriteAsync(context, GatewayRequest.Of(context), guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
+        }
+
+        return PathGuard.IsAmbiguous(context.Features.Get<IHttpRequestFeature>()!.RawTarget, context.Request.Path.Value)
+            ? refusals.WriteAsync(context, GatewayRequest.Of(context), Refusal.AmbiguousPath)
+            : next(context);
+    }
+}

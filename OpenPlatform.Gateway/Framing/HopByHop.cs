@@ -1,0 +1,44 @@
+using System.Net.Http.Headers;
+
+namespace OpenPlatform.Gateway.Framing;
+
+/// <summary>Takes out of a request what must not go on to a backend, beyond the headers that YARP knows to be hop-by-hop.</summary>
+internal static class HopByHop
+{
+    public static void Remove(HttpContext context, HttpRequestHeaders headers)
+    {
+        var guard = context.Features.Get<GuardedReader>();
+
+        // RFC 9110, 7.6.1: what Connection names was for us alone. Kestrel shows a list that holds "close" or "keep-alive" as that
+        // word alone; the guard has seen it whole. HTTP/2 has no such header: Kestrel refuses it.
+        if (guard?.Request.Nominated is { } nominated)
+        {
+            foreach (var name in nominated)
+            {
+                headers.Remove(name);
+            }
+        }
+
+        if (guard is null || guard.Request.MayClaim)
+        {
+            RemoveClaims(headers);
+        }
+    }
+
+    private static void RemoveClaims(HttpRequestHeaders headers)
+    {
+        List<string>? claims = null;
+        foreach (var header in headers.NonValidated)
+        {
+            if (ProtectedHeaders.IsClaim(header.Key))
+            {
+                (claims ??= []).Add(header.Key);
+            }
+        }
+
+        foreach (var claim in claims ?? [])
+        {
+            headers.Remove(claim);
+        }
+    }
+}
