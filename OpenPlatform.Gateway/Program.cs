@@ -21,6 +21,7 @@ if (GatewayCommand.Answer(args, Console.Out) is { } exitCode)
     return exitCode;
 }
 
+InlineScheduling.Prepare();
 var builder = WebApplication.CreateBuilder(args);
 
 builder.AddServiceDefaults();

@@ -6,7 +6,8 @@ using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Authentication;
 
-/// <summary>API key → application. The key is hashed on the stack and looked up by its hash: it is never stored, never logged.</summary>
+/// <summary>API key → application. The key is hashed on the stack and looked up by its hash: it is never logged, and kept nowhere but with the
+/// connection that presents it again and again, whose header it is anyway.</summary>
 internal sealed class ApiKeyAuthenticator
 {
     public const string KeyHeader = "X-Api-Key";
@@ -37,11 +38,17 @@ internal sealed class ApiKeyAuthenticator
             return refusal;
         }
 
-        Span<byte> hash = stackalloc byte[KeyHash.Size];
-        if (!KeyHash.TryCompute(_pepper, key, hash)
-            || !request.Snapshot.Credentials.TryGetValue(KeyDigest.Read(hash), out var credential))
+        var known = KnownKey.Of(http);
+        if (known?.Find(key, request.Snapshot) is not { } credential)
         {
-            return Refusal.UnknownKey;
+            Span<byte> hash = stackalloc byte[KeyHash.Size];
+            if (!KeyHash.TryCompute(_pepper, key, hash)
+                || !request.Snapshot.Credentials.TryGetValue(KeyDigest.Read(hash), out credential))
+            {
+                return Refusal.UnknownKey;
+            }
+
+            known?.Remember(key, request.Snapshot, credential);
         }
 
         if (credential.ExpiresAtTicks != long.MaxValue && _time.GetUtcNow().UtcTicks >= credential.ExpiresAtTicks)

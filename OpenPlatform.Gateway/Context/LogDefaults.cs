@@ -11,6 +11,9 @@ internal static class LogDefaults
             InitialData = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
             {
                 ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+                // While this one could log anything, every request gets an Activity although nobody traces. It has nothing to say:
+                // an exception of a request is logged by the step that answers it.
+                ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "None",
                 ["Logging:LogLevel:System.Net.Http.HttpClient"] = "Warning",
                 ["Logging:LogLevel:Yarp"] = "Warning",
             },

@@ -38,7 +38,8 @@ internal sealed class SnapshotRefresher(
                 using var linked = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, timeout.Token);
                 if (await catalog.FetchSnapshotAsync(linked.Token) is { } json)
                 {
-                    active.TryApply(json, keep: true);
+                    // Off this thread, which may be a socket's: compiling takes longer than its other requests should wait.
+                    await Task.Run(() => active.TryApply(json, keep: true), stoppingToken);
                 }
 
                 if (away)

@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Connections.Features;
+using OpenPlatform.Gateway.Snapshots;
+
+namespace OpenPlatform.Gateway.Authentication;
+
+/// <summary>
+/// The key that a keep-alive connection presented last and what it stood for, so that it is hashed once a connection and snapshot: a hash costs
+/// about as much as all other decisions together. HTTP/1 only, where a connection has one request at a time.
+/// </summary>
+internal sealed class KnownKey
+{
+    private static readonly object Item = new();
+
+    private char[] _key = [];
+    private GatewaySnapshot? _snapshot;
+    private CredentialEntry? _credential;
+
+    /// <summary>That of the request's connection; null where a connection has no place for it. Allocates once a connection.</summary>
+    public static KnownKey? Of(HttpRequest request)
+    {
+        if (!HttpProtocol.IsHttp11(request.Protocol) || request.HttpContext.Features.Get<IConnectionItemsFeature>()?.Items is not { } items)
+        {
+            return null;
+        }
+
+        if (items.TryGetValue(Item, out var known))
+        {
+            return (KnownKey?)known;
+        }
+
+        var created = new KnownKey();
+        items[Item] = created;
+        return created;
+    }
+
+    /// <summary>The credential, when it is the same key under the same snapshot. Takes the same time wherever the keys differ.</summary>
+    public CredentialEntry? Find(ReadOnlySpan<char> key, GatewaySnapshot snapshot) =>
+        ReferenceEquals(snapshot, _snapshot) && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(key), MemoryMarshal.AsBytes(_key.AsSpan())) ? _credential : null;
+
+    public void Remember(ReadOnlySpan<char> key, GatewaySnapshot snapshot, CredentialEntry credential)
+    {
+        (_snapshot, _credential) = (snapshot, credential);
+        if (_key.Length != key.Length)
+        {
+            _key = new char[key.Length];
+        }
+
+        key.CopyTo(_key);
+    }
+}
