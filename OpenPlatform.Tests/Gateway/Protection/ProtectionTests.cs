@@ -121,6 +121,27 @@ public sealed class ProtectionTests : IAsyncLifetime
 
     }
 
+    [Fact]
+    public void Looking_an_address_up_allocates_nothing()
+    {
+        var rule = AddressRule.Compile(new(["10.0.0.0/8", "2001:db8::/32"], ["10.1.0.0/16"]))!;
+        IPAddress[] addresses = [IPAddress.Parse("10.2.3.4"), IPAddress.Parse("2001:db8::1")];
+        var least = long.MaxValue;
+        for (var attempt = 0; attempt < 5 && least > 0; attempt++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 1000; i++)
+            {
+                Assert.True(rule.Admits(addresses[i % 2]));
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
+        Assert.False(rule.Admits(IPAddress.Parse("10.1.2.3")));
+    }
+
     [Theory]
     [InlineData("application/json", 10, null)]
     [InlineData("APPLICATION/JSON; charset=utf-8", 10, null)]
