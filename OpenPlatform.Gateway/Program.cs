@@ -6,6 +6,8 @@ using OpenPlatform.Gateway.Forwarding;
 using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Observability;
+using OpenPlatform.Gateway.PrivatePort;
 using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Refusals;
@@ -15,6 +17,7 @@ using OpenPlatform.Gateway.Splits;
 using OpenPlatform.Gateway.StandAlone;
 using OpenPlatform.Gateway.State;
 using OpenPlatform.Gateway.Usage;
+using OpenPlatform.Gateway.Warmup;
 
 if (GatewayCommand.Answer(args, Console.Out) is { } exitCode)
 {
@@ -46,28 +49,31 @@ else
 }
 
 builder.AddForwarding();
+builder.Services.AddObservability();
+builder.Services.AddPrivatePort();
+builder.Services.AddWarmup();
 
 var app = builder.Build();
 var snapshots = app.Services.GetRequiredService<ActiveSnapshot>();
 _ = app.Services.GetRequiredService<ApiKeyAuthenticator>(); // a missing pepper stops the start, not the first request
 
 // Top to bottom is the order in which a request meets the steps; the right column is how it may end there.
-app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), static pipeline =>
+app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), static pipeline => pipeline.UseObserved(static steps =>
 {
-    pipeline.UseMiddleware<RequestContextMiddleware>();    // request id, the snapshot in force        -> 503
-    pipeline.UseFaultRefusals();                           // an unexpected exception                  -> 500
-    pipeline.UseMiddleware<FramingMiddleware>();           // what others could read differently       -> 400, 431
-    pipeline.UseMiddleware<RouteMiddleware>();             // path + method -> operation               -> 404, 405
-    pipeline.UseMiddleware<ProtectionMiddleware>();        // CORS preflight, headers of the answer     -> 204, 403
-    pipeline.UseMiddleware<AuthenticationMiddleware>();    // key, token, signature, certificate       -> 401
-    pipeline.UseMiddleware<AuthorizationMiddleware>();     // subscription -> plan; where from; once    -> 401, 403
-    pipeline.UseMiddleware<RateLimitMiddleware>();         // tokens borrowed ahead of need            -> 429
-    pipeline.UseMiddleware<RequestBodyMiddleware>();       // size, type, digest, schema               -> 400, 413, 415, 422
-    pipeline.UseUsage();                                   // counts what the backend answers
-    pipeline.UseMiddleware<SplitMiddleware>();             // which backend of the API
-    pipeline.UseMiddleware<CacheMiddleware>();             // opt-in answers from memory               -> 200, 304
-    pipeline.UseMiddleware<ForwardingMiddleware>();        // doors, instance pick, try another        -> 502, 503, 504
-});
+    steps.UseMiddleware<RequestContextMiddleware>();       // request id, the snapshot in force        -> 503
+    steps.UseFaultRefusals();                              // an unexpected exception                  -> 500
+    steps.UseMiddleware<FramingMiddleware>();              // what others could read differently       -> 400, 431
+    steps.UseMiddleware<RouteMiddleware>();                // path + method -> operation               -> 404, 405
+    steps.UseMiddleware<ProtectionMiddleware>();           // CORS preflight, headers of the answer     -> 204, 403
+    steps.UseMiddleware<AuthenticationMiddleware>();       // key, token, signature, certificate       -> 401
+    steps.UseMiddleware<AuthorizationMiddleware>();        // subscription -> plan; where from; once    -> 401, 403
+    steps.UseMiddleware<RateLimitMiddleware>();            // tokens borrowed ahead of need            -> 429
+    steps.UseMiddleware<RequestBodyMiddleware>();          // size, type, digest, schema               -> 400, 413, 415, 422
+    steps.UseUsage();                                      // counts what the backend answers
+    steps.UseMiddleware<SplitMiddleware>();                // which backend of the API
+    steps.UseMiddleware<CacheMiddleware>();                // opt-in answers from memory               -> 200, 304
+    steps.UseMiddleware<ForwardingMiddleware>();           // doors, instance pick, try another        -> 502, 503, 504
+}));
 
 app.UseRouting();
 app.MapDefaultEndpoints();                                 // /health, /alive

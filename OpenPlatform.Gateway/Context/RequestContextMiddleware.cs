@@ -21,6 +21,12 @@ internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnaps
         var snapshot = active.Current;
         var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context)) { Origin = origins.Read(context) };
         context.Features.Set(request);
+        if (snapshot is null && context.Features.Get<GatewaySnapshot>() is { } own)
+        {
+            snapshot = own; // before there is any: the warm-up brings its own
+            context.Features.Set(new GatewayRequest(own, request.RequestId) { Origin = request.Origin, Purpose = RequestPurpose.Warmup });
+        }
+
         if (snapshot is not null)
         {
             return next(context);

@@ -11,6 +11,11 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
         var request = GatewayRequest.Of(context);
         request.Limits = limiters.For(request.Subscription, request.Operation);
         var all = request.Limits.All;
+        if (request.Purpose == RequestPurpose.Explanation)
+        {
+            return ExplainAsync(context, request, all);
+        }
+
         return TryTake(all, request, 0, out var undecided) switch
         {
             LimitDecision.Allowed => next(context),
@@ -101,6 +106,26 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
         }
 
         await (decision == LimitDecision.Allowed ? next(context) : RefuseAsync(context, request));
+    }
+
+    /// <summary>Decides without taking anything.</summary>
+    private Task ExplainAsync(HttpContext context, GatewayRequest request, RateLimiter[] all)
+    {
+        foreach (var limiter in all)
+        {
+            if (limiter.Wait(request.Operation.Cost) is > 0 and var wait && wait > request.LimitWait)
+            {
+                (request.TightestLimit, request.LimitWait) = (limiter, wait);
+            }
+        }
+
+        if (request.LimitWait > 0)
+        {
+            return RefuseAsync(context, request);
+        }
+
+        request.TightestLimit = all.Length == 0 ? null : Tightest(all);
+        return next(context);
     }
 
     private Task RefuseAsync(HttpContext context, GatewayRequest request)

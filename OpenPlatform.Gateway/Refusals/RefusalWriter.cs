@@ -30,7 +30,11 @@ internal sealed class RefusalWriter
     public Task WriteAsync(HttpContext context, GatewayRequest request, Refusal refusal, string members = "")
     {
         request.Refusal = refusal;
-        _metrics.Refused(refusal);
+        if (request.Purpose == RequestPurpose.Traffic)
+        {
+            _metrics.Refused(refusal);
+        }
+
         Activity.Current?.SetTag("openplatform.refusal", RefusalTable.Shapes[refusal].Slug);
 
         var response = context.Response;

@@ -15,6 +15,9 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
 
     private GatewaySnapshot? _current;
 
+    /// <summary>What is in force, for operators; null until the first one is applied.</summary>
+    public SnapshotSummary? Summary { get; private set; }
+
     /// <summary>Null until the first one is applied.</summary>
     public GatewaySnapshot? Current => Volatile.Read(ref _current);
 
@@ -72,6 +75,7 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
         }
 
         var compiled = SnapshotCompiler.Compile(snapshot, instances, forwards, identity);
+        Summary = SnapshotSummary.Of(snapshot, json);
         Volatile.Write(ref _current, compiled);
         logger.SnapshotApplied(compiled.Revision, snapshot.Apis.Count, snapshot.Credentials.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         Applied?.Invoke();

@@ -35,7 +35,7 @@ internal sealed class MeteredBody(HttpResponse response, GatewayRequest request,
     /// <summary>Counts the answer, once; what the gateway itself answered is not billed.</summary>
     public void Count()
     {
-        if (request.AnsweredByBackend && !_counted)
+        if (request.AnsweredByBackend && !_counted && request.Purpose == RequestPurpose.Traffic)
         {
             _counted = true;
             spool.Count(request.Subscription, request.Operation, response.StatusCode);

@@ -14,6 +14,10 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
     /// <summary>Longest wait for a collector that is away while the process wants to end.</summary>
     private const int FlushMilliseconds = 3000;
 
+    /// <summary>Label values that others choose (status codes, names and addresses of instances) are bounded: what is more goes into one series
+    /// marked <c>otel.metric.overflow</c>.</summary>
+    private static int MostSeries(string instrument) => instrument == "http.server.request.duration" ? 400 : 60;
+
     private TracerProvider? _traces;
     private MeterProvider? _metrics;
 
@@ -31,6 +35,7 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
             .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
             .AddMeter(
                 "Microsoft.AspNetCore.*", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly", "OpenPlatform.*")
+            .AddView(static instrument => new MetricStreamConfiguration { CardinalityLimit = MostSeries(instrument.Name) })
             .AddOtlpExporter()
             .Build();
         return Task.CompletedTask;

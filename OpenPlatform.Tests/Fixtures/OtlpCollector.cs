@@ -23,6 +23,10 @@ public sealed class OtlpCollector : IAsyncDisposable
 
     public IReadOnlyList<ReceivedSpan> Spans => [.. _received.Where(r => r.Path == "/v1/traces").SelectMany(r => ReadSpans(r.Body))];
 
+    /// <summary>Series of each instrument: the most that came in one export.</summary>
+    public IReadOnlyDictionary<string, int> Series => _received.Where(r => r.Path == "/v1/metrics").SelectMany(r => ReadSeries(r.Body))
+        .GroupBy(static s => s.Name, StringComparer.Ordinal).ToDictionary(static g => g.Key, static g => g.Max(static s => s.Count), StringComparer.Ordinal);
+
     public bool HasMetric(string name) => Text("/v1/metrics").Contains(name, StringComparison.Ordinal);
 
     public bool HasLog(string text) => Text("/v1/logs").Contains(text, StringComparison.Ordinal);
@@ -62,6 +66,12 @@ public sealed class OtlpCollector : IAsyncDisposable
             }
         }
     }
+
+    // ExportMetricsServiceRequest: 1 resource_metrics { 2 scope_metrics { 2 metrics { 1 name, 5 gauge | 7 sum | 9 histogram { 1 data_points } } } }
+    private static IEnumerable<(string Name, int Count)> ReadSeries(byte[] request) =>
+        Fields(request, 1).SelectMany(static r => Fields(r, 2)).SelectMany(static s => Fields(s, 2)).Select(static metric => (
+            Encoding.UTF8.GetString(Fields(metric, 1).Single()),
+            new[] { 5, 7, 9 }.SelectMany(kind => Fields(metric, kind)).Sum(static data => Fields(data, 1).Count())));
 
     /// <summary>KeyValue { 1 key, 2 AnyValue { 1 string | 2 bool | 3 int } }.</summary>
     private static IEnumerable<KeyValuePair<string, string>> Attributes(byte[] message, int field) => Fields(message, field).Select(pair =>

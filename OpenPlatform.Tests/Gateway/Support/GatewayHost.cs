@@ -40,6 +40,8 @@ internal sealed class GatewayHost : WebApplicationFactory<GatewayApp>
         ("OpenPlatform:ServiceToken", TestCatalog.Token),
         ("OpenPlatform:StateDirectory", stateDirectory),
         ("OpenPlatform:Gateway:Snapshots:PollInterval", "00:00:00.2"),
+        ("OpenPlatform:Gateway:Observability:AccessLog", "None"), // a test of it asks for it
+        ("OpenPlatform:Gateway:Warmup:Requests", "0"),
         ("services:catalog:http:0", (catalog ?? new("http://127.0.0.1:9")).ToString()),
     ];
 

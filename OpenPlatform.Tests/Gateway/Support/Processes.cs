@@ -8,9 +8,9 @@ internal static class Processes
     public const string OrdersLeaseKey = "lease-key-of-orders-in-tests";
 
     /// <summary>A gateway that shares its state directory with others; returns when it has a snapshot.</summary>
-    public static async Task<ServiceProcess> StartGatewayAsync(TestCatalog catalog, string stateDirectory)
+    public static async Task<ServiceProcess> StartGatewayAsync(TestCatalog catalog, string stateDirectory, params (string Key, string Value)[] settings)
     {
-        var process = await ServiceProcess.StartAsync("OpenPlatform.Gateway.dll", Environment(GatewayHost.Settings(catalog.Address, stateDirectory)));
+        var process = await ServiceProcess.StartAsync("OpenPlatform.Gateway.dll", Environment(GatewayHost.Settings(catalog.Address, stateDirectory).Concat(settings)));
         using var client = new HttpClient { BaseAddress = process.Address };
         await Eventually.TrueAsync(async () => (await client.GetAsync("/health", TestContext.Current.CancellationToken)).IsSuccessStatusCode, TimeSpan.FromSeconds(60));
         return process;
@@ -31,5 +31,6 @@ internal static class Processes
     };
 
     public static Dictionary<string, string> Environment(IEnumerable<(string Key, string Value)> settings) =>
-        settings.ToDictionary(static s => s.Key.Replace(":", "__", StringComparison.Ordinal), static s => s.Value, StringComparer.Ordinal);
+        settings.GroupBy(static s => s.Key.Replace(":", "__", StringComparison.Ordinal), static s => s.Value, StringComparer.Ordinal)
+            .ToDictionary(static s => s.Key, static s => s.Last(), StringComparer.Ordinal);
 }

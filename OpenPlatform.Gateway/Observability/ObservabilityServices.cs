@@ -1,0 +1,20 @@
+namespace OpenPlatform.Gateway.Observability;
+
+internal static class ObservabilityServices
+{
+    public static void AddObservability(this IServiceCollection services)
+    {
+        services.AddOptionsWithValidateOnStart<ObservabilityOptions, ObservabilityOptionsValidator>().BindConfiguration(ObservabilityOptions.Section);
+        services.AddSingleton<DecisionRing>().AddSingleton<RequestObserver>().AddSingleton<StateMetrics>();
+        services.AddSingleton<AccessLog>().AddHostedService(static provider => provider.GetRequiredService<AccessLog>());
+    }
+
+    /// <summary>Runs <paramref name="steps"/> and keeps an eye on them.</summary>
+    public static void UseObserved(this IApplicationBuilder pipeline, Action<IApplicationBuilder> steps)
+    {
+        var observer = pipeline.ApplicationServices.GetRequiredService<RequestObserver>();
+        _ = pipeline.ApplicationServices.GetRequiredService<StateMetrics>(); // registers its instruments
+        observer.Build(pipeline, steps);
+        pipeline.Run(observer.InvokeAsync);
+    }
+}
