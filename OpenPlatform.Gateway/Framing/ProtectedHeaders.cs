@@ -16,6 +16,7 @@ internal static class ProtectedHeaders
         "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect", "Trailer", "Upgrade", "Authorization", "Cookie",
         "X-Api-Key", "X-Request-Id", "X-Real-IP", "X-HTTP-Method-Override", "Forwarded", "Via", "Traceparent", "Tracestate", "Baggage",
         "Signature", "Signature-Input", "Content-Digest", "Date", "Origin",
+        "X-App-Key", "X-App-Timestamp", "X-App-Nonce", "X-App-Signed-Headers", "X-App-Signature",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     public static bool Contains(string name) => Names.Contains(name) || name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase);
