@@ -64,6 +64,9 @@ public sealed record BackendModel(
 
     /// <summary>A further source of instances.</summary>
     public DnsModel? Dns { get; init; }
+
+    /// <summary>What its instances speak: one of <see cref="BackendProtocol"/>; null: HTTP/1.1 at http addresses, what they offer at https ones.</summary>
+    public string? Protocol { get; init; }
 }
 
 /// <summary>Limits on offer.</summary>

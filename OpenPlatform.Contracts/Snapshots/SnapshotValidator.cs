@@ -212,6 +212,7 @@ public static partial class SnapshotValidator
         for (var i = 0; i < backends.Count; i++)
         {
             var backend = backends[i];
+            BackendProtocol.Validate(backend, $"/backends/{i}", problem);
             if (backend.Service is null && backend.Addresses.Count == 0 && backend.Dns is null)
             {
                 problem($"/backends/{i}", "needs a service name (leased instances), a DNS name or at least one address");

@@ -1,4 +1,5 @@
 using System.Buffers;
+using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Snapshots;
 
@@ -8,7 +9,7 @@ namespace OpenPlatform.Gateway.Context;
 /// Begins a request: takes the snapshot that decides it, gives it an id and finds out who called. Health probes pass it by, unless an API has taken
 /// their path.
 /// </summary>
-internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnapshot active, OriginReader origins, RefusalWriter refusals)
+internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnapshot active, OriginReader origins, Drain drain, RefusalWriter refusals)
 {
     public const string RequestIdHeader = "X-Request-Id";
     private const int LongestRequestId = 128;
@@ -21,6 +22,8 @@ internal sealed class RequestContextMiddleware(RequestDelegate next, ActiveSnaps
         var snapshot = active.Current;
         var request = new GatewayRequest(snapshot ?? GatewaySnapshot.None, RequestId(context)) { Origin = origins.Read(context) };
         context.Features.Set(request);
+        drain.Tell(context);
+        Grpc.Begin(context);
         if (snapshot is null && context.Features.Get<GatewaySnapshot>() is { } own)
         {
             snapshot = own; // before there is any: the warm-up brings its own

@@ -5,6 +5,7 @@ using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Overload;
+using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Resilience;
 using Yarp.ReverseProxy.Forwarder;
@@ -55,7 +56,7 @@ internal sealed class ForwardingMiddleware(
                         try
                         {
                             error = await forwarder.SendAsync(
-                                context, instance.Prefix, connection.Invoker, forward.Config, GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
+                                context, instance.Prefix, connection.Invoker, forward.Versions.For(request.Backend.Model), GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
                         }
                         finally
                         {
@@ -127,7 +128,7 @@ internal sealed class ForwardingMiddleware(
     {
         request.HasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false };
         request.MayRepeat = forward.Idempotent;
-        if (request.HasBody && forward.Idempotent)
+        if (request.HasBody && forward.Idempotent && !HttpMethods.IsConnect(context.Request.Method))
         {
             request.MayRepeat = forward.Retries > 0 && forward.MaxReplayBytes > 0 && !(context.Request.ContentLength > forward.MaxReplayBytes);
             if (request.MayRepeat)
@@ -136,7 +137,8 @@ internal sealed class ForwardingMiddleware(
             }
         }
 
-        return forward.Total == 0 ? long.MaxValue : Environment.TickCount64 + Math.Min(forward.Total, Deadline.Asked(context.Request.Headers));
+        var wait = Math.Min(Grpc.Asked(context.Request.Headers), forward.Total == 0 ? int.MaxValue : Math.Min(forward.Total, Deadline.Asked(context.Request.Headers)));
+        return wait == int.MaxValue ? long.MaxValue : Environment.TickCount64 + wait;
     }
 
     private void BeginTry(HttpContext context, GatewayRequest request, Instance instance, ForwardModel forward, int attempt, long endsAt)

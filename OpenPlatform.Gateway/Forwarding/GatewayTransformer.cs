@@ -7,6 +7,7 @@ using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Splits;
@@ -67,11 +68,13 @@ internal sealed class GatewayTransformer : HttpTransformer
         var node = origin.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"\"[{address}]\"" : address;
         headers.TryAddWithoutValidation("Forwarded", host.Length == 0 ? $"for={node};proto={origin.Scheme}" : $"for={node};proto={origin.Scheme};host=\"{host}\"");
 
-        var below = incoming.Path.Value![request.Operation.Api.BasePath.Length..];
+        var path = incoming.Path.Value!;
+        var below = Grpc.Is(incoming) ? Grpc.MethodOf(path) : path[request.Operation.Api.BasePath.Length..];
         if (request.Deadline is { FirstByte: > 0 } deadline)
         {
             headers.Remove(Deadline.Header);
             headers.TryAddWithoutValidation(Deadline.Header, deadline.FirstByte.ToString());
+            Grpc.PassOn(headers, deadline.Whole);
         }
 
         if (request.Operation.Forward.Connect is { } connect)
@@ -96,7 +99,7 @@ internal sealed class GatewayTransformer : HttpTransformer
         }
 
         request.Answered();
-        if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols)
+        if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || HttpMethods.IsConnect(httpContext.Request.Method))
         {
             request.Meter?.Count(); // what follows is not a response body
             httpContext.Features.Get<GuardedReader>()?.Open(); // nor HTTP
@@ -106,6 +109,11 @@ internal sealed class GatewayTransformer : HttpTransformer
         if (request.Operation.Api.Cache is { } policy)
         {
             CacheMiddleware.Begin(httpContext, request, policy, request.Clock.GetUtcNow());
+        }
+
+        if (Grpc.MustFlush(proxyResponse))
+        {
+            await httpContext.Response.Body.FlushAsync(cancellationToken);
         }
 
         return true;

@@ -1,17 +1,24 @@
 using Microsoft.AspNetCore.Http.Features;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
 
 /// <summary>Answers what the guard below HTTP has refused, and refuses paths that others could read differently → 400, 431.</summary>
-internal sealed class FramingMiddleware(RequestDelegate next, RefusalWriter refusals)
+internal sealed class FramingMiddleware(RequestDelegate next, Drain drain, RefusalWriter refusals)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.Features.Get<GuardedReader>() is { IsRefused: true } guard)
+        var guard = context.Features.Get<GuardedReader>();
+        if (guard is { IsRefused: true })
         {
             return refusals.WriteAsync(context, GatewayRequest.Of(context), guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
+        }
+
+        if (guard is { Request.IsWebSocket: true } || WebSockets.IsExtendedConnect(context))
+        {
+            WebSockets.Watch(context, drain);
         }
 
         return PathGuard.IsAmbiguous(context.Features.Get<IHttpRequestFeature>()!.RawTarget, context.Request.Path.Value)

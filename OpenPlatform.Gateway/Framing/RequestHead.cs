@@ -47,6 +47,9 @@ internal struct RequestHead
     /// <summary>True when there is a name of the kind that <see cref="ProtectedHeaders.IsClaim"/> looks for.</summary>
     public bool MayClaim { get; private set; }
 
+    /// <summary>True when the request asks for a WebSocket.</summary>
+    public bool IsWebSocket { get; private set; }
+
     /// <summary>Names that <c>Connection</c> lists, but for the usual ones; null when there are none.</summary>
     public List<string>? Nominated { get; private set; }
 
@@ -145,7 +148,7 @@ internal struct RequestHead
                 6 when Ascii.EqualsIgnoreCase(name, "expect"u8) => Ascii.EqualsIgnoreCase(value, "100-continue"u8),
                 7 when Ascii.EqualsIgnoreCase(name, "trailer"u8) => MayClaim = true,
                 // Others than WebSocket are of no use through a gateway; h2c, which curl offers, is not taken up.
-                7 when Ascii.EqualsIgnoreCase(name, "upgrade"u8) => Ascii.EqualsIgnoreCase(value, "websocket"u8) || Ascii.EqualsIgnoreCase(value, "h2c"u8),
+                7 when Ascii.EqualsIgnoreCase(name, "upgrade"u8) => (IsWebSocket = Ascii.EqualsIgnoreCase(value, "websocket"u8)) || Ascii.EqualsIgnoreCase(value, "h2c"u8),
                 10 when Ascii.EqualsIgnoreCase(name, "connection"u8) => TryReadConnection(value),
                 14 when Ascii.EqualsIgnoreCase(name, "content-length"u8) => TryReadLength(value),
                 17 when Ascii.EqualsIgnoreCase(name, "transfer-encoding"u8) => TryReadCoding(value),

@@ -70,7 +70,7 @@ internal sealed class InstanceProber(InstanceDirectory directory, TimeProvider t
             var active = backend.Model.Health?.Active;
             var suspect = active is null || instance.Health.Probes.IsSuspect;
             var timeout = TimeSpan.FromMilliseconds(active?.TimeoutMs ?? int.MaxValue);
-            var result = await AskAsync(instance, active, suspect && timeout > SuspectTimeout ? SuspectTimeout : timeout, stoppingToken);
+            var result = await AskAsync(backend, instance, active, suspect && timeout > SuspectTimeout ? SuspectTimeout : timeout, stoppingToken);
             logger.Probed(instance.Prefix, backend.Model.Name, result);
             backend.Probed(instance, result);
         }
@@ -80,12 +80,17 @@ internal sealed class InstanceProber(InstanceDirectory directory, TimeProvider t
         }
     }
 
-    private async Task<ProbeResult> AskAsync(Instance instance, ActiveHealth? active, TimeSpan timeout, CancellationToken stoppingToken)
+    private async Task<ProbeResult> AskAsync(BackendState backend, Instance instance, ActiveHealth? active, TimeSpan timeout, CancellationToken stoppingToken)
     {
         using var limit = new CancellationTokenSource(timeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, limit.Token);
         using var request = new HttpRequestMessage(active is null ? HttpMethod.Head : HttpMethod.Get, instance.Prefix + active?.Path[1..]);
         request.Headers.TryAddWithoutValidation("User-Agent", "OpenPlatform-Probe");
+        if (backend.Model.Protocol == BackendProtocol.Http2)
+        {
+            (request.Version, request.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        }
+
         try
         {
             using var response = await _http.SendAsync(request, linked.Token);

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Context;
+using OpenPlatform.Gateway.Protocols;
 
 namespace OpenPlatform.Gateway.Refusals;
 
@@ -42,6 +43,12 @@ internal sealed class RefusalWriter
         response.ContentType = "application/problem+json";
         response.Headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
         response.Headers[HeaderNames.CacheControl] = "no-store";
+
+        if (Grpc.Is(context.Request))
+        {
+            Grpc.Refuse(response, RefusalTable.Shapes[refusal]);
+            return Task.CompletedTask;
+        }
 
         // Ids of ours and accepted ids hold no character that JSON escapes.
         var tail = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity

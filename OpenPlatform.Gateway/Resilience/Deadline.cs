@@ -19,6 +19,9 @@ internal sealed class Deadline : CancellationTokenSource
     /// <summary>Milliseconds until it fires, when it was armed; 0: it never does by itself.</summary>
     public long FirstByte { get; private set; }
 
+    /// <summary>Milliseconds until the end of the whole.</summary>
+    public long Whole => Left(_endsAt);
+
     /// <summary>The shorter wait that a client asked for with the same header, in milliseconds; otherwise <see cref="int.MaxValue"/>.</summary>
     public static int Asked(IHeaderDictionary headers) =>
         headers.TryGetValue(Header, out var asked) && int.TryParse(asked.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) && milliseconds > 0

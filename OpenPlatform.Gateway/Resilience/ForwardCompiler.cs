@@ -76,7 +76,7 @@ internal sealed class ForwardCompiler(IOptions<ForwardingOptions> options)
             var connect = operation?.ConnectMilliseconds ?? api?.ConnectMilliseconds;
             return new()
             {
-                Config = new() { ActivityTimeout = idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.ActivityTimeout },
+                Versions = new(idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.ActivityTimeout),
                 Connect = connect is { } wait ? TimeSpan.FromMilliseconds(wait) : null,
                 FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? (int)options.FirstByteTimeout.TotalMilliseconds,
                 Total = operation?.TotalMilliseconds ?? api?.TotalMilliseconds ?? 0,

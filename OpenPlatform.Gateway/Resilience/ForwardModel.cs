@@ -1,12 +1,12 @@
-using Yarp.ReverseProxy.Forwarder;
+using OpenPlatform.Gateway.Protocols;
 
 namespace OpenPlatform.Gateway.Resilience;
 
 /// <summary>How one operation is forwarded: its API's policies over the gateway's settings, compiled with the snapshot.</summary>
 internal sealed class ForwardModel
 {
-    /// <summary>For the forwarder: its activity timeout is the idle timeout.</summary>
-    public required ForwarderRequestConfig Config { get; init; }
+    /// <summary>For the forwarder; its activity timeout is the idle timeout.</summary>
+    public required BackendVersions Versions { get; init; }
 
     /// <summary>Null: the connection pool's own.</summary>
     public TimeSpan? Connect { get; init; }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Protection.Cors;
+using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Routing;
@@ -24,7 +25,7 @@ internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusa
             return next(context);
         }
 
-        if (request.Snapshot.Routes.Find(path, context.Request.Method, out var allow) is not { } operation)
+        if (request.Snapshot.Routes.Find(path, WebSockets.MethodOf(context), out var allow) is not { } operation)
         {
             if (allow is null)
             {

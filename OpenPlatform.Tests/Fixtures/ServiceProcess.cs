@@ -20,6 +20,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException("The service ended: " + Output));
     }
 
+    public int Id => _process.Id;
+
     public Uri Address { get; private set; } = null!;
 
     public string Output => string.Join('\n', _output);

@@ -22,7 +22,7 @@ internal sealed class GatewayHost : WebApplicationFactory<GatewayApp>
         _time = time;
         _ownsState = stateDirectory is null;
         StateDirectory = stateDirectory ?? Directory.CreateTempSubdirectory("openplatform-gateway-").FullName;
-        foreach (var (key, value) in Settings(catalog, StateDirectory).Concat(settings))
+        foreach (var (key, value) in Settings(catalog, StateDirectory).Append(("OpenPlatform:Gateway:Drain:PropagationDelay", "00:00:00")).Concat(settings))
         {
             _settings[key] = value;
         }
