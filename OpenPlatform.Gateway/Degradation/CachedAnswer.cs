@@ -24,7 +24,7 @@ internal sealed record CachedAnswer(
     public bool Removed { get; set; }
 
     /// <summary>In bytes, near enough: what a small answer costs beside its content is estimated.</summary>
-    public long Size { get; } = 512 + Body.Length + (2L * (Key.Path.Length + Key.Query.Length + Headers.Sum(static h => h.Key.Length + h.Value.ToString().Length)));
+    public long Size { get; } = 512 + Body.Length + (2L * (Key.Host.Length + Key.Path.Length + Key.Query.Length + Vary.Sum(static v => v.Value.Length) + Headers.Sum(static h => h.Key.Length + h.Value.ToString().Length)));
 
     public long Age(DateTimeOffset now) => AgeSeconds + Math.Max(0, (now.UtcTicks - StoredAt) / TimeSpan.TicksPerSecond);
 

@@ -72,7 +72,7 @@ internal sealed class ForwardingMiddleware(
 
                         if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
                         {
-                            success = context.RequestAborted.IsCancellationRequested || request.Degraded is not null ? success : false;
+                            success = request.AnswerBroken && request.Degraded is null && !context.RequestAborted.IsCancellationRequested ? false : success;
                             return;
                         }
 
@@ -116,6 +116,7 @@ internal sealed class ForwardingMiddleware(
         }
 
         request.Backend = alternate;
+        alternate.Retries.Earn();
         request.LeaveOverload(sample: false); // it waits for another backend now
         request.DegradedBecause = failure;
         request.Degraded = DegradedAnswers.Alternate;

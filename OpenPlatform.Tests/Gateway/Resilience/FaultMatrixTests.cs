@@ -28,18 +28,19 @@ public sealed class FaultMatrixTests(SharedPostgres postgres, RedisServerFixture
         var catalogPort = FreePort.Next();
         var database = await postgres.CreateDatabaseAsync();
         var state = Directory.CreateTempSubdirectory("openplatform-gateway-").FullName;
-        var catalog = await StartCatalogAsync(catalogPort, database);
-        var stays = await Processes.StartOrdersAsync(redis.ConnectionString, "orders");
-        var suffers = await Processes.StartOrdersAsync(redis.ConnectionString, "orders");
-        var gateway = await ServiceProcess.StartAsync("OpenPlatform.Gateway.dll", Processes.Environment(
-        [
-            .. GatewayHost.Settings(catalog.Address, state).Where(static s => s.Key is not ("OpenPlatform:KeyPepper" or "OpenPlatform:ServiceToken")),
-            ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken),
-            ("ConnectionStrings:redis", redis.ConnectionString), ("OpenPlatform:Leases:Keys:orders", Processes.OrdersLeaseKey),
-            ("OpenPlatform:Gateway:Forwarding:FirstByteTimeout", "00:00:00.5"),
-        ]));
+        var processes = new List<ServiceProcess>();
         try
         {
+            var catalog = await OwnAsync(StartCatalogAsync(catalogPort, database));
+            await OwnAsync(Processes.StartOrdersAsync(redis.ConnectionString, "orders"));
+            var suffers = await OwnAsync(Processes.StartOrdersAsync(redis.ConnectionString, "orders"));
+            var gateway = await OwnAsync(ServiceProcess.StartAsync("OpenPlatform.Gateway.dll", Processes.Environment(
+            [
+                .. GatewayHost.Settings(catalog.Address, state).Where(static s => s.Key is not ("OpenPlatform:KeyPepper" or "OpenPlatform:ServiceToken")),
+                ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken),
+                ("ConnectionStrings:redis", redis.ConnectionString), ("OpenPlatform:Leases:Keys:orders", Processes.OrdersLeaseKey),
+                ("OpenPlatform:Gateway:Forwarding:FirstByteTimeout", "00:00:00.5"),
+            ])));
             using var client = new HttpClient { BaseAddress = gateway.Address, DefaultRequestHeaders = { { "X-Api-Key", DemoKey } }, Timeout = TimeSpan.FromSeconds(20) };
             await BothAnswerAsync(client);
             var rows = new List<Row> { await CellAsync(client, "–", "none", static () => Task.Delay(FaultTime)) };
@@ -55,18 +56,18 @@ public sealed class FaultMatrixTests(SharedPostgres postgres, RedisServerFixture
 
             rows.Add(await CellAsync(client, "catalog", "killed", async () =>
             {
-                await catalog.DisposeAsync();
+                catalog.Kill();
                 await Task.Delay(FaultTime);
-                catalog = await StartCatalogAsync(catalogPort, database);
+                catalog = await OwnAsync(StartCatalogAsync(catalogPort, database));
             }));
             rows.Add(await CellAsync(client, "catalog", "frozen", () => FrozenAsync(catalog.Freeze, catalog.Thaw)));
             rows.Add(await CellAsync(client, "catalog", "slow", () => SlowAsync(catalog.Freeze, catalog.Thaw)));
 
             rows.Add(await CellAsync(client, "one of two backend instances", "killed", async () =>
             {
-                await suffers.DisposeAsync();
+                suffers.Kill();
                 await Task.Delay(FaultTime);
-                suffers = await Processes.StartOrdersAsync(redis.ConnectionString, "orders");
+                suffers = await OwnAsync(Processes.StartOrdersAsync(redis.ConnectionString, "orders"));
             }));
             await BothAnswerAsync(client);
             rows.Add(await CellAsync(client, "one of two backend instances", "frozen", () => FrozenAsync(suffers.Freeze, suffers.Thaw)));
@@ -80,12 +81,19 @@ public sealed class FaultMatrixTests(SharedPostgres postgres, RedisServerFixture
         }
         finally
         {
-            foreach (var process in (ServiceProcess[])[gateway, catalog, stays, suffers])
+            foreach (var process in processes)
             {
                 await process.DisposeAsync();
             }
 
             Directory.Delete(state, recursive: true);
+        }
+
+        async Task<ServiceProcess> OwnAsync(Task<ServiceProcess> starting)
+        {
+            var process = await starting;
+            processes.Add(process);
+            return process;
         }
     }
 
@@ -194,8 +202,16 @@ public sealed class FaultMatrixTests(SharedPostgres postgres, RedisServerFixture
             ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:DemoKey", DemoKey),
         ]));
         using var client = new HttpClient { BaseAddress = process.Address };
-        await Eventually.TrueAsync(async () => (await client.GetAsync("/health", Stop)).IsSuccessStatusCode, TimeSpan.FromSeconds(60));
-        return process;
+        try
+        {
+            await Eventually.TrueAsync(async () => (await client.GetAsync("/health", Stop)).IsSuccessStatusCode, TimeSpan.FromSeconds(60));
+            return process;
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
     }
 
     private static void Record(string[] table)
