@@ -1,5 +1,6 @@
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Balancing;
+using OpenPlatform.Gateway.HealthChecks;
 
 namespace OpenPlatform.Gateway.Instances;
 
@@ -60,7 +61,8 @@ internal sealed class BackendView
         return _picker?.Pick(context) is { } pick && !tried.Contains(pick) ? pick : Another(tried);
     }
 
-    /// <summary>A further try, or the policy met an instance again that failed just now: the least busy of the others, those in rotation first.</summary>
+    /// <summary>A further try, or the policy met an instance again that failed just now: the least busy of the others, those in rotation first.
+    /// Where nobody answers is no further try: it would only wait.</summary>
     private Instance? Another(ReadOnlySpan<Instance?> tried)
     {
         Instance? best = null;
@@ -68,7 +70,12 @@ internal sealed class BackendView
         for (var i = 0; i < Ready.Length; i++)
         {
             var candidate = Ready[start + i < Ready.Length ? start + i : start + i - Ready.Length];
-            if (!tried.Contains(candidate) && (best is null || Rank(candidate) < Rank(best) || (Rank(candidate) == Rank(best) && candidate.Load < best.Load)))
+            if (candidate.Health.OutBecause == EjectionReason.Silent || tried.Contains(candidate))
+            {
+                continue;
+            }
+
+            if (best is null || Rank(candidate) < Rank(best) || (Rank(candidate) == Rank(best) && candidate.Load < best.Load))
             {
                 best = candidate;
             }

@@ -191,6 +191,34 @@ public sealed class PassiveHealthTests
     }
 
     [Fact]
+    public void A_second_try_goes_to_one_that_refused_connections_but_never_to_a_frozen_one()
+    {
+        var instances = new TestInstances(NoRamp, configs: TestInstances.Configs(100, 100, 100));
+        TestInstances.Call(instances["b"], Outcome.ConnectError);
+        instances.Backend.Probed(instances["c"], ProbeResult.Silent);
+        Assert.False(instances["c"].IsEjected); // once may be chance
+        var watched = instances["c"].Silenced;
+        instances.Backend.Probed(instances["c"], ProbeResult.Silent);
+        Assert.Equal(EjectionReason.Silent, instances["c"].Health.OutBecause);
+        Assert.True(watched.IsCancellationRequested);
+
+        Assert.Same(instances["a"], instances.Pick());
+        Assert.Same(instances["b"], instances.Pick(0, instances["a"]));
+        Assert.Null(instances.Pick(0, instances["a"], instances["b"]));
+    }
+
+    [Fact]
+    public void Who_waits_for_a_probe_that_is_switched_off_waits_no_longer()
+    {
+        var instances = new TestInstances(NoRamp, new(new ActiveHealth("/health")), configs: TestInstances.Configs(100));
+        instances.Backend.Apply(InstanceSource.Lease, TestInstances.Configs(100, 100));
+        Assert.Equal(0, instances.Count(100)["b"]);
+        instances.Backend.Model = instances.Backend.Model with { Health = null };
+        instances.Advance(0.1);
+        Assert.InRange(instances.Count(100)["b"], 20, 80);
+    }
+
+    [Fact]
     public void Who_comes_back_ramps()
     {
         var instances = new TestInstances(new(RampSeconds: 10), configs: TestInstances.Configs(100, 100));
