@@ -67,7 +67,7 @@ internal static class Comparison
             {
                 foreach (var (contender, server, _) in running)
                 {
-                    var warm = await Load.RunAsync(server.Port, Path, key, connections, 3);
+                    var warm = await Load.RunAsync(server.Port, Path, key, connections, 8); // until the JIT has made its last versions
                     if (warm.Errors > 0)
                     {
                         throw new InvalidOperationException($"{contender.Name} answered {warm.Errors} of {warm.Requests} requests with an error.");
@@ -138,7 +138,7 @@ internal static class Comparison
         var text = await strace.StandardError.ReadToEndAsync();
         await strace.WaitForExitAsync();
         var total = text.Split('\n').LastOrDefault(static l => l.TrimEnd().EndsWith(" total", StringComparison.Ordinal))?.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return total is null || result.Requests == 0 ? null : double.Parse(total.First(static f => long.TryParse(f, out var n) && n > 0 && !f.Contains('.', StringComparison.Ordinal)), CultureInfo.InvariantCulture) / result.Requests;
+        return total is not { Length: > 4 } || result.Requests == 0 ? null : double.Parse(total[3], CultureInfo.InvariantCulture) / result.Requests;
     }
 
     private static int Option(string[] args, string name, int otherwise) =>
