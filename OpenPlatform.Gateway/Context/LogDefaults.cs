@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration.Memory;
 
 namespace OpenPlatform.Gateway.Context;
 
-/// <summary>What is logged unless the configuration says otherwise: no lines for each request, those are the access log's.</summary>
+/// <summary>What is logged unless the configuration says otherwise, wherever the process was started: no lines for each request, those are the access log's.</summary>
 internal static class LogDefaults
 {
     public static void AddQuietLogs(this WebApplicationBuilder builder) =>
@@ -15,7 +15,7 @@ internal static class LogDefaults
                 // an exception of a request is logged by the step that answers it.
                 ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = "None",
                 ["Logging:LogLevel:System.Net.Http.HttpClient"] = "Warning",
-                ["Logging:LogLevel:Yarp"] = "Warning",
+                ["Logging:LogLevel:Yarp"] = "Error",
             },
         });
 }
