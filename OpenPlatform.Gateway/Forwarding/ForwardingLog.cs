@@ -2,7 +2,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace OpenPlatform.Gateway.Forwarding;
 
-// YARP's own messages are off (appsettings.json): it warns, with a stack, of every client that leaves.
+// YARP's own messages are off (Context/LogDefaults.cs): it warns, with a stack, of every client that leaves.
 internal static partial class ForwardingLog   // event ids 1400-1499
 {
     [LoggerMessage(1410, LogLevel.Warning, "The circuit breaker of API {Api} {Version} is {State}")]
