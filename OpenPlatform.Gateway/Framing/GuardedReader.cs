@@ -270,7 +270,14 @@ internal sealed class GuardedReader(PipeReader inner) : PipeReader
             return;
         }
 
-        var taken = _chunks.Scan(_buffer.Slice(_cleared));
+        var chunks = _chunks;
+        var taken = chunks.Scan(_buffer.Slice(_cleared));
+        if (taken < 0 && _headLength > 0)
+        {
+            return; // the head is read first, whatever came with it: then this is found again
+        }
+
+        _chunks = chunks;
         if (taken < 0)
         {
             _mode = Mode.Closed;

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace OpenPlatform.Gateway.Overload;
 
 /// <summary>
-/// Lets so many requests through to a backend as it can work on, those of the highest plans first (docs/adr/0006). A request holds its
+/// Lets so many requests through to a backend as it can work on, those of the highest plans first (docs/adr/0007). A request holds its
 /// place until the answer's head has come: what streams after that does not queue.
 /// </summary>
 internal sealed class OverloadGate(OverloadOptions options)
