@@ -79,6 +79,15 @@ internal sealed class UsageShipper(UsageSpool spool, CatalogClient catalog, Time
 
     private async Task ShipOwnAsync(CancellationToken cancellationToken)
     {
+        await ShipSealedAsync(cancellationToken);
+
+        // Once a round: under load there is always something to seal, and posting would never pause.
+        spool.Seal();
+        await ShipSealedAsync(cancellationToken);
+    }
+
+    private async Task ShipSealedAsync(CancellationToken cancellationToken)
+    {
         while (spool.TryPeekSealed(out var segment))
         {
             if (UsageSegmentReader.Read(segment.Read()) is { } batch && !await TryPostAsync(batch, cancellationToken))

@@ -70,8 +70,8 @@ internal sealed class UsageSpool : IDisposable
         }
     }
 
-    /// <summary>The oldest segment that waits for the catalog; when none does, the active one is sealed, if it has counted anything.</summary>
-    public bool TryPeekSealed([NotNullWhen(true)] out UsageSegment? segment)
+    /// <summary>Seals the active segment, if it has counted anything and none waits for the catalog.</summary>
+    public void Seal()
     {
         lock (_rotation)
         {
@@ -79,7 +79,14 @@ internal sealed class UsageSpool : IDisposable
             {
                 Rotate(_active);
             }
+        }
+    }
 
+    /// <summary>The oldest segment that waits for the catalog.</summary>
+    public bool TryPeekSealed([NotNullWhen(true)] out UsageSegment? segment)
+    {
+        lock (_rotation)
+        {
             return _sealed.TryPeek(out segment);
         }
     }

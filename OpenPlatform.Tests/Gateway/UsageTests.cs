@@ -55,6 +55,26 @@ public sealed class UsageTests : IDisposable
     }
 
     [Fact]
+    public async Task Under_constant_load_usage_is_posted_once_a_round_and_not_without_pause()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        await using (var gateway = await GatewayHost.StartAsync(catalog, stateDirectory: _state))
+        {
+            using var client = gateway.Client();
+            for (var i = 0; i < 1000; i++)
+            {
+                using var answer = await client.GetAsync("/orders/v1/orders", Stop);
+            }
+        }
+
+        // A round lasts at least 0.8 s; one more at the start, one at the stop.
+        Assert.InRange(catalog.Batches.Count, 1, 2 + (int)(watch.Elapsed.TotalSeconds / 0.8));
+        Assert.Equal(1000, catalog.Units);
+    }
+
+    [Fact]
     public async Task An_answer_that_the_backend_breaks_off_is_not_billed()
     {
         await using var backend = await TestBackend.StartAsync(static async context =>
@@ -86,7 +106,7 @@ public sealed class UsageTests : IDisposable
         for (var i = 0; i < 50; i++)
         {
             await client.GetStringAsync("/orders/v1/orders", Stop);
-            spool.TryPeekSealed(out _); // what the shipper does every second
+            spool.Seal(); // what the shipper does every second
         }
 
         Assert.Equal(2, Directory.GetFiles(Spool).Length); // one waits, one counts
