@@ -18,12 +18,16 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
     /// marked <c>otel.metric.overflow</c>.</summary>
     private static int MostSeries(string instrument) => instrument == "http.server.request.duration" ? 400 : 60;
 
+    /// <summary>False when nothing would be sampled or sent: then no request gets a span at all, and trace context passes through as it came.</summary>
+    private static bool Traces(IConfiguration configuration) =>
+        configuration["OTEL_TRACES_SAMPLER"] != "always_off" && configuration["OTEL_TRACES_EXPORTER"] != "none";
+
     private TracerProvider? _traces;
     private MeterProvider? _metrics;
 
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        _traces = Sdk.CreateTracerProviderBuilder()
+        _traces = !Traces(configuration) ? null : Sdk.CreateTracerProviderBuilder()
             .ConfigureServices(services => services.AddSingleton(configuration))
             .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
             .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "Yarp.ReverseProxy", "OpenPlatform.*")
@@ -35,7 +39,9 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
             .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
             .AddMeter(
                 "Microsoft.AspNetCore.*", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly", "OpenPlatform.*")
-            .AddView(static instrument => new MetricStreamConfiguration { CardinalityLimit = MostSeries(instrument.Name) })
+            .AddView(static instrument => instrument.Name == "http.client.active_requests" // twice a request, to say what the server's says
+                ? MetricStreamConfiguration.Drop
+                : new MetricStreamConfiguration { CardinalityLimit = MostSeries(instrument.Name) })
             .AddOtlpExporter()
             .Build();
         return Task.CompletedTask;
