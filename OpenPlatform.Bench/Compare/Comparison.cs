@@ -49,7 +49,7 @@ internal static class Comparison
             var bench = new Bench(folder, upstreams, redis.Port, key, plane);
 
             var running = new List<(Contender Contender, ServerProcess Server, List<Sample> Samples)>();
-            foreach (var contender in Bench.Contenders.Where(c => only is null || c.Name is Bench.Reference or Bench.Gateway || only.Any(o => c.Name.Contains(o, StringComparison.Ordinal))))
+            foreach (var contender in Bench.Contenders.Concat(args.Contains("--variants") ? Bench.Variants : []).Where(c => only is null || c.Name is Bench.Reference or Bench.Gateway || Bench.Variants.Contains(c) || only.Any(o => c.Name.Contains(o, StringComparison.Ordinal))))
             {
                 if (!contender.IsHere)
                 {

@@ -82,6 +82,16 @@ internal sealed record Bench(string Folder, int[] Upstreams, int Redis, string K
         }),
     ];
 
+    /// <summary>The gateway with one thing less each: what that thing costs.</summary>
+    public static IReadOnlyList<Contender> Variants { get; } =
+    [
+        new("gateway without metrics", null, static bench => bench.Plane.StartGatewayAsync(("OTEL_EXPORTER_OTLP_ENDPOINT", ""))),
+        new("gateway without access log and decisions", null, static bench => bench.Plane.StartGatewayAsync(
+            ("OpenPlatform__Gateway__Observability__AccessLog", "None"), ("OpenPlatform__Gateway__Observability__DecisionEvery", "0"))),
+        new("gateway without Redis", null, static bench => bench.Plane.StartGatewayAsync(("ConnectionStrings__redis", ""))),
+        new("gateway without inline scheduling", null, static bench => bench.Plane.StartGatewayAsync(("OpenPlatform__Gateway__InlineScheduling", "false"))),
+    ];
+
     /// <summary>nginx that answers 1 KB of JSON on the two upstream ports.</summary>
     public static Task<ServerProcess> UpstreamAsync(string folder, int[] ports)
     {

@@ -56,11 +56,13 @@ internal sealed class GatewayPlane : IAsyncDisposable
 
     public Task StartAsync() => _app.StartAsync();
 
-    public Task<ServerProcess> StartGatewayAsync()
+    /// <param name="otherwise">Settings that differ from "everything on".</param>
+    public Task<ServerProcess> StartGatewayAsync(params (string Name, string Value)[] otherwise)
     {
         var port = ServerProcess.FreePort();
         var gateway = typeof(Gateway.GatewayApp).Assembly.Location;
         return ServerProcess.StartAsync(port, "dotnet", [gateway],
+        [
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("OpenPlatform__KeyPepper", Pepper),
             ("OpenPlatform__ServiceToken", Token),
@@ -72,7 +74,9 @@ internal sealed class GatewayPlane : IAsyncDisposable
             ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://127.0.0.1:{_port}"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "1000"),
-            ("OTEL_TRACES_SAMPLER", "always_off"));
+            ("OTEL_TRACES_SAMPLER", "always_off"),
+            .. otherwise,
+        ]);
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
