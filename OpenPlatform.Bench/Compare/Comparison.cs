@@ -41,8 +41,8 @@ internal static class Comparison
             var key = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
             int[] upstreams = [ServerProcess.FreePort(), ServerProcess.FreePort()];
             servers.Add(await Bench.UpstreamAsync(folder, upstreams));
-            var redis = await ServerProcess.StartAsync(ServerProcess.FreePort() is var port ? port : 0, "redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--dir", folder]);
+            var redisPort = ServerProcess.FreePort();
+            var redis = await ServerProcess.StartAsync(redisPort, "redis-server", ["--port", $"{redisPort}", "--bind", "127.0.0.1", "--save", "", "--dir", folder]);
             servers.Add(redis);
             await using var plane = new GatewayPlane(folder, upstreams, redis.Port, key);
             await plane.StartAsync();

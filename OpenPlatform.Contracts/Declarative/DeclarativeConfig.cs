@@ -69,7 +69,7 @@ public sealed class DeclarativeConfig
             root[list] ??= new JsonArray();
         }
 
-        Each(root, "backends", Backend);
+        Each(root, "backends", static (backend, _) => Backend(backend));
         Each(root, "plans", static (plan, _) =>
         {
             plan["planId"] = DeclaredName.Of(plan, "plan");
@@ -107,9 +107,8 @@ public sealed class DeclarativeConfig
         }
     }
 
-    private static void Backend(JsonObject backend, string at)
+    private static void Backend(JsonObject backend)
     {
-        _ = at;
         backend["backendId"] = DeclaredName.Of(backend, "backend");
         if (!backend.ContainsKey("service"))
         {
