@@ -20,7 +20,7 @@ builder.AddRedisClient("redis");                // revisions are announced there
 builder.Services
     .AddCatalogOptions()                        // tokens and pepper, checked at start
     .AddProblems()                              // RFC 9457 for whatever goes wrong
-    .AddBearerTokens()                          // operators, gateways, nobody else
+    .AddBearerTokens()                          // roles, gateways, nobody else
     .AddStorage()                               // Postgres and its migrations
     .AddSnapshots()                             // one change, one revision
     .AddSingleton<ApiStore>()
@@ -41,9 +41,9 @@ var app = builder.Build();
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();
-app.UseAuthorization();                         // no token, or not the right one   -> 401
+app.UseAuthorization();                         // no token -> 401, not one's role  -> 403
 
-var admin = app.MapGroup("/admin/v1").RequireAuthorization(BearerTokens.Operator).RequireStorage();
+var admin = app.MapGroup("/admin/v1").RequireAuthorization(Permissions.Policy).RequireStorage();
 admin.MapApis();
 admin.MapBackends();
 admin.MapPlans();

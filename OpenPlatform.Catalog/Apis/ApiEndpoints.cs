@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Apis;
@@ -8,11 +9,11 @@ internal static class ApiEndpoints
     public static void MapApis(this IEndpointRouteBuilder admin)
     {
         var apis = admin.MapGroup("/apis").WithTags("APIs");
-        apis.MapPost("/", Create).Creates<Api>("CreateApi", "Publishes a new API with its first version, from a list of operations or an OpenAPI document.");
-        apis.MapGet("/", List).Lists<Api>("ListApis", "APIs, oldest first.");
-        apis.MapGet("/{id:guid}", Get).Reads<Api>("GetApi", "One API with its versions.");
-        apis.MapPost("/{id:guid}/versions", AddVersion).Changes<Api>("PublishVersion", "Publishes another version of an API.");
-        apis.MapPost("/{id:guid}/versions/{versionId:guid}/revisions", AddRevision).Changes<Api>("PublishRevision", "Publishes the next revision of a version; it is in force at once.");
+        apis.MapPost("/", Create).Needs(Permission.WriteApis).Creates<Api>("CreateApi", "Publishes a new API with its first version, from a list of operations or an OpenAPI document.");
+        apis.MapGet("/", List).Needs(Permission.ReadApis).Lists<Api>("ListApis", "APIs, oldest first.");
+        apis.MapGet("/{id:guid}", Get).Needs(Permission.ReadApis).Reads<Api>("GetApi", "One API with its versions.");
+        apis.MapPost("/{id:guid}/versions", AddVersion).Needs(Permission.WriteApis).Changes<Api>("PublishVersion", "Publishes another version of an API.");
+        apis.MapPost("/{id:guid}/versions/{versionId:guid}/revisions", AddRevision).Needs(Permission.WriteApis).Changes<Api>("PublishRevision", "Publishes the next revision of a version; it is in force at once.");
     }
 
     private static async Task<IResult> Create(ApiRequest request, ConfigChanges changes, CancellationToken cancellationToken)

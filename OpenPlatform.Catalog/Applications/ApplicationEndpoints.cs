@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Applications;
@@ -8,11 +9,11 @@ internal static class ApplicationEndpoints
     public static void MapApplications(this IEndpointRouteBuilder admin)
     {
         var applications = admin.MapGroup("/applications").WithTags("Applications");
-        applications.MapPost("/", Create).Creates<Application>("CreateApplication", "Registers a calling program of a partner.");
-        applications.MapGet("/", List).Lists<Application>("ListApplications", "Applications, oldest first.");
-        applications.MapGet("/{id:guid}", Get).Reads<Application>("GetApplication", "One application.");
-        applications.MapPost("/{id:guid}:suspend", Suspend).Changes<Application>("SuspendApplication", "Makes gateways refuse the application until it is resumed.");
-        applications.MapPost("/{id:guid}:resume", Resume).Changes<Application>("ResumeApplication", "Ends a suspension.");
+        applications.MapPost("/", Create).Needs(Permission.WriteApplications).Creates<Application>("CreateApplication", "Registers a calling program of a partner.");
+        applications.MapGet("/", List).Needs(Permission.ReadApplications).Lists<Application>("ListApplications", "Applications, oldest first.");
+        applications.MapGet("/{id:guid}", Get).Needs(Permission.ReadApplications).Reads<Application>("GetApplication", "One application.");
+        applications.MapPost("/{id:guid}:suspend", Suspend).Needs(Permission.SuspendApplications).Changes<Application>("SuspendApplication", "Makes gateways refuse the application until it is resumed.");
+        applications.MapPost("/{id:guid}:resume", Resume).Needs(Permission.SuspendApplications).Changes<Application>("ResumeApplication", "Ends a suspension.");
     }
 
     private static async Task<IResult> Create(ApplicationRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>

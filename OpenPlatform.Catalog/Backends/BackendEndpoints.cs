@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Backends;
@@ -8,9 +9,9 @@ internal static class BackendEndpoints
     public static void MapBackends(this IEndpointRouteBuilder admin)
     {
         var backends = admin.MapGroup("/backends").WithTags("Backends");
-        backends.MapPost("/", Create).Creates<Backend>("CreateBackend", "Registers what an API calls: a service with leased instances, fixed addresses, or both.");
-        backends.MapGet("/", List).Lists<Backend>("ListBackends", "Backends, oldest first.");
-        backends.MapGet("/{id:guid}", Get).Reads<Backend>("GetBackend", "One backend.");
+        backends.MapPost("/", Create).Needs(Permission.WriteBackends).Creates<Backend>("CreateBackend", "Registers what an API calls: a service with leased instances, fixed addresses, or both.");
+        backends.MapGet("/", List).Needs(Permission.ReadBackends).Lists<Backend>("ListBackends", "Backends, oldest first.");
+        backends.MapGet("/{id:guid}", Get).Needs(Permission.ReadBackends).Reads<Backend>("GetBackend", "One backend.");
     }
 
     private static async Task<IResult> Create(BackendRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>

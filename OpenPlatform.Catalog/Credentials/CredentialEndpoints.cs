@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Credentials;
@@ -10,10 +11,10 @@ internal static class CredentialEndpoints
     public static void MapCredentials(this IEndpointRouteBuilder admin)
     {
         var credentials = admin.MapGroup("/credentials").WithTags("Credentials");
-        credentials.MapPost("/", Create).Creates<IssuedCredential>("CreateCredential", "Issues an API key. The answer is the only place where it is shown.");
-        credentials.MapGet("/", List).Lists<Credential>("ListCredentials", "Credentials, oldest first; never their keys.");
-        credentials.MapGet("/{id:guid}", Get).Reads<Credential>("GetCredential", "One credential; never its key.");
-        credentials.MapPost("/{id:guid}:revoke", Revoke).Changes<Credential>("RevokeCredential", "Makes gateways refuse the key, for good.");
+        credentials.MapPost("/", Create).Needs(Permission.IssueCredentials).Creates<IssuedCredential>("CreateCredential", "Issues an API key. The answer is the only place where it is shown.");
+        credentials.MapGet("/", List).Needs(Permission.ReadCredentials).Lists<Credential>("ListCredentials", "Credentials, oldest first; never their keys.");
+        credentials.MapGet("/{id:guid}", Get).Needs(Permission.ReadCredentials).Reads<Credential>("GetCredential", "One credential; never its key.");
+        credentials.MapPost("/{id:guid}:revoke", Revoke).Needs(Permission.RevokeCredentials).Changes<Credential>("RevokeCredential", "Makes gateways refuse the key, for good.");
     }
 
     private static async Task<IResult> Create(

@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Organizations;
@@ -8,9 +9,9 @@ internal static class OrganizationEndpoints
     public static void MapOrganizations(this IEndpointRouteBuilder admin)
     {
         var organizations = admin.MapGroup("/organizations").WithTags("Organizations");
-        organizations.MapPost("/", Create).Creates<Organization>("CreateOrganization", "Registers a partner.");
-        organizations.MapGet("/", List).Lists<Organization>("ListOrganizations", "Organizations, oldest first.");
-        organizations.MapGet("/{id:guid}", Get).Reads<Organization>("GetOrganization", "One organization.");
+        organizations.MapPost("/", Create).Needs(Permission.WriteOrganizations).Creates<Organization>("CreateOrganization", "Registers a partner.");
+        organizations.MapGet("/", List).Needs(Permission.ReadOrganizations).Lists<Organization>("ListOrganizations", "Organizations, oldest first.");
+        organizations.MapGet("/{id:guid}", Get).Needs(Permission.ReadOrganizations).Reads<Organization>("GetOrganization", "One organization.");
     }
 
     private static async Task<IResult> Create(OrganizationRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>

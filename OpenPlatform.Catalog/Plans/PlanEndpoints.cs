@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Plans;
@@ -8,9 +9,9 @@ internal static class PlanEndpoints
     public static void MapPlans(this IEndpointRouteBuilder admin)
     {
         var plans = admin.MapGroup("/plans").WithTags("Plans");
-        plans.MapPost("/", Create).Creates<Plan>("CreatePlan", "Puts limits on offer.");
-        plans.MapGet("/", List).Lists<Plan>("ListPlans", "Plans, oldest first.");
-        plans.MapGet("/{id:guid}", Get).Reads<Plan>("GetPlan", "One plan.");
+        plans.MapPost("/", Create).Needs(Permission.WritePlans).Creates<Plan>("CreatePlan", "Puts limits on offer.");
+        plans.MapGet("/", List).Needs(Permission.ReadPlans).Lists<Plan>("ListPlans", "Plans, oldest first.");
+        plans.MapGet("/{id:guid}", Get).Needs(Permission.ReadPlans).Reads<Plan>("GetPlan", "One plan.");
     }
 
     private static async Task<IResult> Create(PlanRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>

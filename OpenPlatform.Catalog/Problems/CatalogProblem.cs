@@ -28,6 +28,10 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
     public static CatalogProblem Unauthorized() =>
         new(StatusCodes.Status401Unauthorized, "unauthorized", "A valid bearer token is required", "Send Authorization: Bearer <token>.", []);
 
+    /// <summary>Known, but without the permission.</summary>
+    internal static CatalogProblem Forbidden(Security.Permission permission) =>
+        new(StatusCodes.Status403Forbidden, "forbidden", "Your role does not allow it", $"It needs the permission {permission}; docs/roles.md says which roles have it.", []);
+
     public static CatalogProblem NotFound(string what, Guid id) =>
         new(StatusCodes.Status404NotFound, "not-found", "There is no such resource", $"There is no {what} {id}.", []);
 

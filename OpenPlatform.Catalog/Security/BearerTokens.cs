@@ -9,20 +9,25 @@ using OpenPlatform.Catalog.Problems;
 
 namespace OpenPlatform.Catalog.Security;
 
-/// <summary>Who may call what: operators the admin API, gateways the internal one, and by default nobody anything.</summary>
+/// <summary>Who may call what: the admin API by role, gateways the internal one, and by default nobody anything.</summary>
 internal static class BearerTokens
 {
-    public const string Operator = "operator";
     public const string Gateway = "gateway";
+
+    /// <summary>The holder of <c>OpenPlatform:AdminToken</c>: an owner who needs no database to be known.</summary>
+    internal static readonly Caller Deployment = new("token:deployment", [Role.Owner], null);
 
     public static IServiceCollection AddBearerTokens(this IServiceCollection services)
     {
         services.AddAuthentication(BearerTokenHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerTokenHandler>(BearerTokenHandler.Scheme, null);
         services.AddAuthorizationBuilder()
-            .AddPolicy(Operator, static policy => policy.RequireRole(Operator))
+            .AddPolicy(Permissions.Policy, static policy => policy.AddRequirements(new Permissions.Requirement()))
             .AddPolicy(Gateway, static policy => policy.RequireRole(Gateway))
-            // An endpoint that says nothing is for operators.
-            .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireRole(Operator).Build());
+            // What is not there tells nothing to strangers; an endpoint of the admin API that says nothing is for nobody.
+            .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireRole(Enum.GetNames<Role>()).Build());
+        services.AddSingleton<IAuthorizationHandler, Permissions.Handler>();
+        services.AddHttpContextAccessor();
+        services.AddSingleton<CurrentCaller>();
         return services;
     }
 }
@@ -51,9 +56,10 @@ internal sealed class BearerTokenHandler(
             return Task.FromResult(AuthenticateResult.Fail("unknown token"));
         }
 
-        var role = isOperator ? BearerTokens.Operator : BearerTokens.Gateway;
-        var identity = new ClaimsIdentity([new(ClaimTypes.Role, role), new(ClaimTypes.Name, role)], Scheme);
-        return Task.FromResult(AuthenticateResult.Success(new(new ClaimsPrincipal(identity), Scheme)));
+        var principal = isOperator
+            ? BearerTokens.Deployment.ToPrincipal(Scheme)
+            : new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, BearerTokens.Gateway), new(ClaimTypes.Name, BearerTokens.Gateway)], Scheme));
+        return Task.FromResult(AuthenticateResult.Success(new(principal, Scheme)));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
@@ -62,8 +68,11 @@ internal sealed class BearerTokenHandler(
         return CatalogProblem.Unauthorized().ExecuteAsync(Context);
     }
 
-    // A gateway's token on the admin API is as good as none, and the other way round.
-    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
+    // A gateway's token on the admin API is as good as none, and the other way round. Who has a role is told what it lacks.
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        Context.GetEndpoint()?.Metadata.GetMetadata<NeededPermission>() is { } needed && Caller.Of(Context.User).Roles.Count > 0
+            ? CatalogProblem.Forbidden(needed.Permission).ExecuteAsync(Context)
+            : HandleChallengeAsync(properties);
 
     // Hashing makes both sides 32 bytes, so neither content nor length shows in the time.
     private static bool Matches(string presented, string expected) => CryptographicOperations.FixedTimeEquals(

@@ -1,4 +1,5 @@
 using Npgsql;
+using OpenPlatform.Catalog.Security;
 
 namespace OpenPlatform.Catalog.Snapshots;
 
@@ -6,6 +7,15 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// <param name="Now">Time of the write, whole microseconds as Postgres keeps them.</param>
 internal sealed record ConfigChange(NpgsqlConnection Connection, NpgsqlTransaction Transaction, DateTimeOffset Now, CancellationToken CancellationToken)
 {
+    /// <summary>Who writes; the audit says so of every row.</summary>
+    public required Caller Caller { get; init; }
+
+    /// <summary>Short for the <see cref="Security.Caller.Actor"/> of <see cref="Caller"/>.</summary>
+    public string Actor => Caller.Actor;
+
+    /// <summary>Set by the writer: check everything, then undo it. The outcome is the answer, and there is no revision.</summary>
+    public bool IsDryRun { get; set; }
+
     /// <summary>Turns a pointer into the snapshot into one into the request; null when it is about something else. Set by the writer.</summary>
     public Func<Contracts.Snapshots.Snapshot, string, string?> PointerOf { get; set; } = static (_, _) => null;
 

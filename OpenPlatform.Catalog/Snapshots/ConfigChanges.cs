@@ -4,6 +4,7 @@ using Dapper;
 using Npgsql;
 using NpgsqlTypes;
 using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Snapshots;
@@ -13,7 +14,7 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// revision number, in one transaction. After the commit the number is announced.
 /// </summary>
 internal sealed partial class ConfigChanges(
-    NpgsqlDataSource database, RevisionAnnouncer announcer, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
+    NpgsqlDataSource database, RevisionAnnouncer announcer, CurrentCaller caller, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
 {
     /// <summary>Snapshots that stay readable beside the active one.</summary>
     private const int KeptSnapshots = 100;
@@ -73,7 +74,7 @@ internal sealed partial class ConfigChanges(
             transaction: transaction, cancellationToken: cancellationToken));
 
         // 2. The rows.
-        var change = new ConfigChange(connection, transaction, Now(), cancellationToken);
+        var change = new ConfigChange(connection, transaction, Now(), cancellationToken) { Caller = caller.Get() };
         var outcome = await write(change);
         if (outcome.Problem is not null)
         {
@@ -85,6 +86,11 @@ internal sealed partial class ConfigChanges(
         if (SnapshotValidator.Validate(content) is { Count: > 0 } problems)
         {
             return (CatalogProblem.Invalid([.. problems.Select(problem => InTermsOfRequest(change, content, problem))]), null);
+        }
+
+        if (change.IsDryRun)
+        {
+            return (outcome, null);
         }
 
         // 4. The revision, when that differs from what they run.

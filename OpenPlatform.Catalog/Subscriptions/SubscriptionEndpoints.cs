@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Subscriptions;
@@ -9,12 +10,12 @@ internal static class SubscriptionEndpoints
     public static void MapSubscriptions(this IEndpointRouteBuilder admin)
     {
         var subscriptions = admin.MapGroup("/subscriptions").WithTags("Subscriptions");
-        subscriptions.MapPost("/", Create).Creates<Subscription>("CreateSubscription", "Subscribes an application to a version under a plan: active at once, or pending when the plan asks for approval.");
-        subscriptions.MapGet("/", List).Lists<Subscription>("ListSubscriptions", "Subscriptions, oldest first.");
-        subscriptions.MapGet("/{id:guid}", Get).Reads<Subscription>("GetSubscription", "One subscription.");
-        subscriptions.MapPost("/{id:guid}:approve", Approve).Changes<Subscription>("ApproveSubscription", "Lets a pending subscription's calls through.");
-        subscriptions.MapPost("/{id:guid}:reject", Reject).Changes<Subscription>("RejectSubscription", "Refuses a pending subscription, for good.");
-        subscriptions.MapPost("/{id:guid}:cancel", Cancel).Changes<Subscription>("CancelSubscription", "Ends a pending or active subscription, for good.");
+        subscriptions.MapPost("/", Create).Needs(Permission.WriteSubscriptions).Creates<Subscription>("CreateSubscription", "Subscribes an application to a version under a plan: active at once, or pending when the plan asks for approval.");
+        subscriptions.MapGet("/", List).Needs(Permission.ReadSubscriptions).Lists<Subscription>("ListSubscriptions", "Subscriptions, oldest first.");
+        subscriptions.MapGet("/{id:guid}", Get).Needs(Permission.ReadSubscriptions).Reads<Subscription>("GetSubscription", "One subscription.");
+        subscriptions.MapPost("/{id:guid}:approve", Approve).Needs(Permission.DecideSubscriptions).Changes<Subscription>("ApproveSubscription", "Lets a pending subscription's calls through.");
+        subscriptions.MapPost("/{id:guid}:reject", Reject).Needs(Permission.DecideSubscriptions).Changes<Subscription>("RejectSubscription", "Refuses a pending subscription, for good.");
+        subscriptions.MapPost("/{id:guid}:cancel", Cancel).Needs(Permission.WriteSubscriptions).Changes<Subscription>("CancelSubscription", "Ends a pending or active subscription, for good.");
     }
 
     private static async Task<IResult> Create(SubscriptionRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>

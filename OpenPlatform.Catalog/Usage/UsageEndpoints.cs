@@ -1,6 +1,7 @@
 using System.Text.Json;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Contracts;
 using OpenPlatform.Contracts.Usage;
 
@@ -13,6 +14,7 @@ internal static class UsageEndpoints
 
     public static void MapUsage(this IEndpointRouteBuilder admin) => admin.MapGet("/usage", Sum)
         .WithTags("Usage")
+        .Needs(Permission.ReadUsage)
         .Describe("SumUsage", "Units by hour, application, version, operation and status, and their exact total.")
         .Produces<UsageSums>();
 
