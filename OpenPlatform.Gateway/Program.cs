@@ -5,6 +5,7 @@ using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding;
 using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Lifecycle;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.PrivatePort;
@@ -67,6 +68,7 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     steps.UseMiddleware<FramingMiddleware>();              // what others could read differently       -> 400, 431
     steps.UseMiddleware<RouteMiddleware>();                // path + method -> operation               -> 404, 405
     steps.UseMiddleware<ProtectionMiddleware>();           // CORS preflight, headers of the answer     -> 204, 403
+    steps.UseMiddleware<LifecycleMiddleware>();            // deprecated, blocked, retired              -> 410, 503
     steps.UseMiddleware<AuthenticationMiddleware>();       // key, token, signature, certificate       -> 401
     steps.UseMiddleware<AuthorizationMiddleware>();        // subscription -> plan; where from; once    -> 401, 403
     steps.UseMiddleware<RateLimitMiddleware>();            // tokens borrowed ahead of need            -> 429

@@ -17,7 +17,7 @@ internal static partial class ProtectionValidator
         "Authorization", "X-Api-Key", "X-App-Key", "X-App-Timestamp", "X-App-Nonce", "X-App-Signed-Headers", "X-App-Signature", "Signature", "Signature-Input",
         "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
         "Content-Length", "Content-Encoding", "Content-Type", "Content-Digest", "Expect", "Host", "Date", "Via", "Forwarded", "X-Real-IP", "X-Request-Id",
-        "traceparent", "tracestate", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy", "Set-Cookie",
+        "traceparent", "tracestate", "WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy", "Set-Cookie", "Deprecation", "Sunset",
     };
 
     public static void Validate(ApiModel api, string at, Action<string, string> problem)

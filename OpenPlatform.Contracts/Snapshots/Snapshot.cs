@@ -43,6 +43,12 @@ public sealed record ApiModel(
     IReadOnlyList<OperationModel> Operations)
 {
     public ApiPolicies? Policies { get; init; }
+
+    /// <summary>Null: published.</summary>
+    public LifecycleModel? Lifecycle { get; init; }
+
+    /// <summary>Null: not blocked.</summary>
+    public BlockModel? Blocked { get; init; }
 }
 
 /// <summary>One method and path template, for example <c>GET /orders/{id}</c>, relative to the base path.</summary>

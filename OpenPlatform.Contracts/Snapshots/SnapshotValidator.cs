@@ -58,7 +58,7 @@ public static partial class SnapshotValidator
                 Problem($"/apis/{i}/version", $"is a version of this API already: {api.Version}");
             }
 
-            if (!BasePath().IsMatch(api.BasePath))
+            if (!IsBasePath(api.BasePath))
             {
                 Problem($"/apis/{i}/basePath", "must be one or more segments of letters, digits, '.', '_' or '-', such as /orders/v1, without a trailing slash");
             }
@@ -82,6 +82,7 @@ public static partial class SnapshotValidator
 
             ValidateOperations(api, $"/apis/{i}/operations", Problem);
             ProtectionValidator.Validate(api, $"/apis/{i}", Problem);
+            LifecycleValidator.Validate(api, $"/apis/{i}", Problem);
         }
 
         ValidateBackends(snapshot.Backends, Problem);
@@ -138,6 +139,8 @@ public static partial class SnapshotValidator
 
         return problems;
     }
+
+    internal static bool IsBasePath(string text) => BasePath().IsMatch(text);
 
     /// <summary>JSON can put a null into any list, and the serializer lets it.</summary>
     private static void FindNulls(Snapshot snapshot, Action<string, string> problem)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
+using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
 
@@ -156,6 +157,7 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, IOptions
     {
         "request-context" => $"revision {request.Snapshot.Revision}, client {request.Origin.AddressText}",
         "route" when request.Operation is { } operation => $"{operation.Method} {operation.RouteText} ({operation.OperationId})",
+        "lifecycle" when request.Operation is { } operation => operation.Api.Lifecycle?.State ?? LifecycleStates.Published,
         "authentication" when request.Application is { } application => $"application {application.ApplicationId}",
         "authorization" when request.Subscription is { } subscription => $"subscription {subscription.SubscriptionId}, plan {subscription.Plan.PlanId}",
         "rate-limit" => request.TightestLimit is { } limit ? $"{limit.Limit.Name}: {limit.Remaining().Left} left" : "no limit",

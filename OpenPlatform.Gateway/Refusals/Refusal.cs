@@ -24,6 +24,12 @@ internal enum Refusal
     /// <summary>The path exists, but not with this method; <c>Allow</c> lists those it has.</summary>
     MethodNotAllowed,
 
+    /// <summary>The API version has ended; <c>successor</c> says what came after it.</summary>
+    VersionRetired,
+
+    /// <summary>The operator has blocked the API version, with or without an end.</summary>
+    VersionBlocked,
+
     /// <summary>The API may not be called by pages of this origin, or not with these headers.</summary>
     OriginNotAllowed,
 

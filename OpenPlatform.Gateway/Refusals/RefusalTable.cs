@@ -22,6 +22,8 @@ internal static class RefusalTable
         [Refusal.AmbiguousPath] = new("ambiguous-path", 400, "The path is ambiguous", "Send it without encoded slashes, backslashes, percent signs and dot segments."),
         [Refusal.UnknownPath] = new("unknown-path", 404, "Nothing is published here", "Check the base path, the version and the path of the operation."),
         [Refusal.MethodNotAllowed] = new("method-not-allowed", 405, "The method is not offered here", "Use one of the methods in Allow."),
+        [Refusal.VersionRetired] = new("version-retired", 410, "This version of the API has ended", "Use the version that successor and Link name, or ask the operator of this platform."),
+        [Refusal.VersionBlocked] = new("version-blocked", 503, "This version of the API is blocked", "The operator of this platform has blocked it, for the reason given. Try again as Retry-After says, when it does."),
         [Refusal.OriginNotAllowed] = new("origin-not-allowed", 403, "Pages of this origin may not call this API", "Ask the operator of this platform to allow the origin, or the headers that the page sends."),
         [Refusal.MissingKey] = new("missing-key", 401, "A credential is required", "Send an API key in X-Api-Key or in Authorization as a Bearer token, or what else the plan accepts."),
         [Refusal.ConflictingKeys] = new("conflicting-keys", 401, "More than one API key was sent", "Send exactly one key, in X-Api-Key or in Authorization."),

@@ -7,7 +7,7 @@ using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Routing;
 
-/// <summary>Finds the operation: path and method → 404, 405 with <c>Allow</c>.</summary>
+/// <summary>Finds the operation: path and method → 404, 405 with <c>Allow</c>, 410 below a retired version.</summary>
 internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusals)
 {
     public Task InvokeAsync(HttpContext context)
@@ -27,6 +27,16 @@ internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusa
 
         if (request.Snapshot.Routes.Find(path, WebSockets.MethodOf(context), out var allow) is not { } operation)
         {
+            // What belongs to a version that ends says so, too; one that has ended has no other answer.
+            if (request.Snapshot.Routes.FindApi(path)?.Lifecycle is { } lifecycle)
+            {
+                lifecycle.Announce(context.Response.Headers);
+                if (lifecycle.Retired)
+                {
+                    return refusals.WriteAsync(context, request, Refusal.VersionRetired, lifecycle.SuccessorMember);
+                }
+            }
+
             if (allow is null)
             {
                 return refusals.WriteAsync(context, request, Refusal.UnknownPath);

@@ -21,6 +21,9 @@ internal sealed class RouteTable
     /// <summary>True when an API version is published at or above <paramref name="path"/>.</summary>
     public bool Claims(ReadOnlySpan<char> path) => FindApi(path, out _) is not null;
 
+    /// <summary>The API version that is published at or above <paramref name="path"/>, or null.</summary>
+    public ApiEntry? FindApi(ReadOnlySpan<char> path) => FindApi(path, out _)?.Api;
+
     /// <summary>The operation, or null; then <paramref name="allow"/> is the value of <c>Allow</c> when only the method is wrong.</summary>
     /// <param name="path">Decoded, starting with a slash.</param>
     public OperationEntry? Find(ReadOnlySpan<char> path, string method, out string? allow)
@@ -94,6 +97,9 @@ internal sealed class RouteTable
         /// <summary>In the try of base paths: the operations of the API version that begins here.</summary>
         public Node? Operations { get; set; }
 
+        /// <summary>At the root of an API version's operations.</summary>
+        public ApiEntry? Api { get; init; }
+
         public MethodSet? Methods { get; set; }
 
         public bool TryGetLiteral(ReadOnlySpan<char> segment, out Node node)
@@ -164,7 +170,7 @@ internal sealed class RouteTable
 
         public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, Func<OperationModel, ForwardModel> forward, Func<OperationModel, BodyModel?> body)
         {
-            var root = new Node();
+            var root = new Node { Api = api };
             Descend(_basePaths, api.BasePath).Operations = root;
             foreach (var operation in operations)
             {

@@ -4,6 +4,7 @@ using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Lifecycle;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Addresses;
@@ -27,6 +28,9 @@ internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string V
     public CachePolicy? Cache { get; init; }
 
     public DegradationModel? Degradation { get; init; }
+
+    /// <summary>Null: published, and not blocked.</summary>
+    public LifecycleEntry? Lifecycle { get; init; }
 
     /// <summary>CORS and headers; null: neither.</summary>
     public ProtectionModel? Protection { get; init; }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Lifecycle;
 using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Addresses;
 using OpenPlatform.Gateway.Protection.Bodies;
@@ -33,6 +34,7 @@ internal static class SnapshotCompiler
                 Split = api.Policies?.Split is { } split ? new(api.VersionId, split, backends) : null,
                 Cache = api.Policies?.Cache,
                 Degradation = api.Policies?.Degradation is { } degradation ? new(degradation, backends) : null,
+                Lifecycle = LifecycleEntry.Compile(api),
                 Protection = ProtectionModel.Compile(api.Policies),
                 Addresses = AddressRule.Compile(api.Policies?.Addresses),
             };
