@@ -1,5 +1,6 @@
 using Npgsql;
 using OpenPlatform.Catalog.Security;
+using OpenPlatform.Catalog.Webhooks;
 
 namespace OpenPlatform.Catalog.Snapshots;
 
@@ -7,6 +8,11 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// <param name="Now">Time of the write, whole microseconds as Postgres keeps them.</param>
 internal sealed record ConfigChange(NpgsqlConnection Connection, NpgsqlTransaction Transaction, DateTimeOffset Now, CancellationToken CancellationToken)
 {
+    private readonly List<OutboxEvent> _events = [];
+
+    /// <summary>What is told to others when this is committed, in order.</summary>
+    public IReadOnlyList<OutboxEvent> Events => _events;
+
     /// <summary>Who writes; the audit says so of every row.</summary>
     public required Caller Caller { get; init; }
 
@@ -21,4 +27,9 @@ internal sealed record ConfigChange(NpgsqlConnection Connection, NpgsqlTransacti
 
     /// <summary>A Dapper command inside this transaction.</summary>
     public Dapper.CommandDefinition Sql(string sql, object? parameters = null) => new(sql, parameters, Transaction, cancellationToken: CancellationToken);
+
+    /// <summary>Tells others that something happened, if this is committed.</summary>
+    /// <inheritdoc cref="OutboxEvent.Of"/>
+    public void Emit(string type, string subject, object data, Guid? organization = null) =>
+        _events.Add(OutboxEvent.Of(type, subject, organization, data));
 }

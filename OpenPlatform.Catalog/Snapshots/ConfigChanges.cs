@@ -102,6 +102,8 @@ internal sealed partial class ConfigChanges(
             await InsertAsync(change, content with { Revision = revision, CreatedAt = change.Now }, hash);
         }
 
+        await Webhooks.Outbox.WriteAsync(connection, transaction, change.Now, change.Events, cancellationToken);
+
         // Not cancelled any more: the caller's leaving would make it unknown whether it happened.
         await transaction.CommitAsync(CancellationToken.None);
         return (outcome, isNew ? revision : null);
