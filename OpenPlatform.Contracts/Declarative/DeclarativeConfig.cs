@@ -62,7 +62,7 @@ public sealed class DeclarativeConfig
         }
 
         var root = (JsonObject)document.DeepClone();
-        Variables(root, "");
+        DeclaredVariables.Substitute(root, _context.Variable, Problem);
         var owned = OwnedLists.ToDictionary(static list => list, static _ => new JsonArray());
         foreach (var list in (string[])["apis", "backends", "plans", "applications"])
         {
@@ -239,44 +239,6 @@ public sealed class DeclarativeConfig
         owner.Remove(from);
         owner[to] = value;
         return true;
-    }
-
-    /// <summary><c>${NAME}</c> in any text: secrets stay out of the document.</summary>
-    private void Variables(JsonNode node, string at)
-    {
-        var members = node switch
-        {
-            JsonObject o => o.Select(static m => (Key: (object)m.Key, m.Value)),
-            JsonArray a => a.Select(static (value, i) => (Key: (object)i, Value: value)),
-            _ => [],
-        };
-        foreach (var (key, value) in members.ToArray())
-        {
-            var pointer = $"{at}/{DeclaredName.Escape(key)}";
-            if (value is JsonValue leaf && leaf.TryGetValue(out string? text))
-            {
-                if (DeclaredName.Substitute(text, _context.Variable, missing => Problem(pointer, $"needs the environment variable {missing}, which is not set")) is { } changed)
-                {
-                    Set(node, key, changed);
-                }
-            }
-            else if (value is not null)
-            {
-                Variables(value, pointer);
-            }
-        }
-
-        static void Set(JsonNode owner, object key, string value)
-        {
-            if (key is int index)
-            {
-                owner[index] = value;
-            }
-            else
-            {
-                owner[(string)key] = value;
-            }
-        }
     }
 
     private void Each(JsonObject root, string list, Action<JsonObject, string> change) => Each(root, list, "", (items, i) =>

@@ -39,6 +39,7 @@ internal sealed partial class PrivatePortHost(IServiceProvider services, IConfig
         ProbeEndpoints.Map(endpoints, services);
         StateEndpoints.Map(endpoints, services);
         ExplainEndpoints.Map(endpoints, services);
+        DrainEndpoints.Map(endpoints, services);
         await app.StartAsync(cancellationToken);
         Address = new(app.Urls.First());
         LogListening(Address);

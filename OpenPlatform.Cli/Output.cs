@@ -1,0 +1,140 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace OpenPlatform.Cli;
+
+/// <summary>In which form a result is written.</summary>
+internal enum OutputFormat
+{
+    /// <summary>For people.</summary>
+    Table,
+
+    /// <summary>For programs.</summary>
+    Json,
+
+    /// <summary>For files.</summary>
+    Yaml,
+}
+
+/// <summary>Results go to standard output, everything else (progress, problems) to standard error, so that a pipe gets results only.</summary>
+internal static class Output
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly IAnsiConsole Errors = Open(Console.Error, Console.IsErrorRedirected);
+    private static readonly IAnsiConsole Results = Open(Console.Out, Console.IsOutputRedirected);
+
+    public static Option<OutputFormat> Format { get; } = new("--output", "-o")
+    {
+        Description = "table, json or yaml.",
+        Recursive = true,
+        DefaultValueFactory = static _ => OutputFormat.Table,
+    };
+
+    public static void Failed(string message) => Errors.MarkupLineInterpolated($"[red]{message}[/]");
+
+    public static void Say(string message) => Errors.WriteLine(message);
+
+    public static void Problem(string place, string detail) => Errors.MarkupLineInterpolated($"[yellow]{place}[/]: {detail}");
+
+    /// <summary>Asks on a terminal; without one the question is a failure that says which option answers it.</summary>
+    public static bool Confirmed(string question, string option) => Console.IsInputRedirected
+        ? throw new CommandFailure(ExitCode.Usage, $"{question} Nobody can answer here: give {option}.")
+        : Errors.Prompt(new ConfirmationPrompt(question) { DefaultValue = false });
+
+    /// <summary>A secret that is typed, never shown; from standard input when that is no terminal.</summary>
+    public static string Secret(string prompt) => Console.IsInputRedirected
+        ? Console.In.ReadLine()?.Trim() is { Length: > 0 } line ? line : throw new CommandFailure(ExitCode.Usage, $"{prompt} is expected on standard input.")
+        : Errors.Prompt(new TextPrompt<string>($"{prompt}:").Secret());
+
+    public static void Write(JsonNode? node, OutputFormat format)
+    {
+        if (format == OutputFormat.Yaml)
+        {
+            Console.Out.Write(YamlOf(node));
+        }
+        else
+        {
+            Console.Out.WriteLine(node?.ToJsonString(Indented) ?? "null");
+        }
+    }
+
+    /// <summary>One row an item; columns are given as header and pointer-like path (<c>a.b</c>).</summary>
+    public static void Table(IEnumerable<JsonNode> items, IReadOnlyList<(string Header, string Path)> columns)
+    {
+        var table = new Table().Border(TableBorder.None);
+        foreach (var (header, _) in columns)
+        {
+            table.AddColumn(new TableColumn(new Text(header.ToUpperInvariant(), new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new(0, 0, 2, 0) });
+        }
+
+        foreach (var item in items)
+        {
+            table.AddRow(columns.Select(column => new Text(TextOf(item, column.Path))));
+        }
+
+        Results.Write(table);
+    }
+
+    /// <summary>One line of a result, with markup whose arguments are escaped.</summary>
+    public static void Line(FormattableString markup) => Results.MarkupLineInterpolated(markup);
+
+    public static string YamlOf(JsonNode? node)
+    {
+        using var text = new StringWriter();
+        new YamlStream(new YamlDocument(Node(node))).Save(text, assignAnchors: false);
+        var yaml = text.ToString();
+        return yaml.EndsWith("...\n", StringComparison.Ordinal) ? yaml[..^4] : yaml; // the end mark of a document is for streams of several
+    }
+
+    /// <summary>A file or a pipe gets no colours, and lines as long as they are.</summary>
+    private static IAnsiConsole Open(TextWriter writer, bool redirected)
+    {
+        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(writer), Ansi = redirected ? AnsiSupport.No : AnsiSupport.Detect });
+        if (redirected)
+        {
+            console.Profile.Width = 10_000;
+        }
+
+        return console;
+    }
+
+    private static string TextOf(JsonNode item, string path)
+    {
+        JsonNode? at = item;
+        foreach (var member in path.Split('.'))
+        {
+            at = at is JsonObject owner ? owner[member] : null;
+        }
+
+        return at switch
+        {
+            null => "",
+            JsonValue value => value.ToString(),
+            JsonArray list => string.Join(", ", list.Select(static i => i is JsonObject o ? (o["version"] ?? o["name"] ?? o["id"])?.ToString() : i?.ToString())),
+            _ => at.ToJsonString(),
+        };
+    }
+
+    private static YamlNode Node(JsonNode? node) => node switch
+    {
+        JsonObject members => new YamlMappingNode(members.Select(static m => new KeyValuePair<YamlNode, YamlNode>(Scalar(m.Key), Node(m.Value)))),
+        JsonArray items => new YamlSequenceNode(items.Select(Node)),
+        JsonValue value when value.GetValueKind() == JsonValueKind.String => Scalar(value.GetValue<string>()),
+        null => new YamlScalarNode("null") { Style = ScalarStyle.Plain },
+        _ => new YamlScalarNode(node.ToJsonString()) { Style = ScalarStyle.Plain },
+    };
+
+    /// <summary>Quoted where plain text would be read as something else, or as a variable.</summary>
+    private static YamlScalarNode Scalar(string text)
+    {
+        var plain = text.Length > 0 && char.IsAsciiLetter(text[0]) && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ' ')
+            && text is not ("true" or "True" or "TRUE" or "false" or "False" or "FALSE" or "null" or "Null" or "NULL") && !text.EndsWith(' ');
+        return new YamlScalarNode(text) { Style = plain ? ScalarStyle.Plain : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal : ScalarStyle.DoubleQuoted };
+    }
+}

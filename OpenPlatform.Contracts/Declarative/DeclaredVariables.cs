@@ -1,0 +1,49 @@
+using System.Text.Json.Nodes;
+
+namespace OpenPlatform.Contracts.Declarative;
+
+/// <summary><c>${NAME}</c> in the texts of a document, so that secrets stay out of it; <c>$${</c> stands for <c>${</c>.</summary>
+public static class DeclaredVariables
+{
+    /// <summary>Replaces every variable in place.</summary>
+    /// <param name="variable">Value of a name, or null when there is none.</param>
+    /// <param name="problem">Told the pointer of each text that names a missing variable.</param>
+    public static void Substitute(JsonNode document, Func<string, string?> variable, Action<string, string> problem) => Substitute(document, "", variable, problem);
+
+    private static void Substitute(JsonNode node, string at, Func<string, string?> variable, Action<string, string> problem)
+    {
+        var members = node switch
+        {
+            JsonObject o => o.Select(static m => (Key: (object)m.Key, m.Value)),
+            JsonArray a => a.Select(static (value, i) => (Key: (object)i, Value: value)),
+            _ => [],
+        };
+        foreach (var (key, value) in members.ToArray())
+        {
+            var pointer = $"{at}/{DeclaredName.Escape(key)}";
+            if (value is JsonValue leaf && leaf.TryGetValue(out string? text))
+            {
+                if (DeclaredName.Substitute(text, variable, missing => problem(pointer, $"needs the environment variable {missing}, which is not set")) is { } changed)
+                {
+                    Set(node, key, changed);
+                }
+            }
+            else if (value is not null)
+            {
+                Substitute(value, pointer, variable, problem);
+            }
+        }
+    }
+
+    private static void Set(JsonNode owner, object key, string value)
+    {
+        if (key is int index)
+        {
+            owner[index] = value;
+        }
+        else
+        {
+            owner[(string)key] = value;
+        }
+    }
+}
