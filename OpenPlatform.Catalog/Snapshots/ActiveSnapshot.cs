@@ -1,8 +1,11 @@
+using System.Text.Json;
 using Npgsql;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Contracts.Snapshots.Shards;
 
 namespace OpenPlatform.Catalog.Snapshots;
 
-/// <summary>The bytes that gateways fetch, kept in memory by revision: a poll costs one row.</summary>
+/// <summary>The whole snapshot in one piece, for gateways that do not follow the stream of shards; kept in memory by revision: a poll costs one row.</summary>
 internal sealed class ActiveSnapshot(NpgsqlDataSource database)
 {
     private volatile Entry? _latest;
@@ -14,8 +17,9 @@ internal sealed class ActiveSnapshot(NpgsqlDataSource database)
         var latest = _latest;
         await using var command = database.CreateCommand(
             """
-            select h.revision, case when h.revision is distinct from $1 then r.snapshot end
-            from config_head h join config_revisions r using (revision)
+            select r.revision, r.created_at, case when r.revision is distinct from $1 then
+                array(select s.content from config_entries e join config_shards s using (sha256) where e.to_revision is null) end
+            from config_revisions r where r.signature is not null order by r.revision desc limit 1
             """);
         command.Parameters.Add(new() { Value = latest?.Revision ?? 0 });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -24,9 +28,11 @@ internal sealed class ActiveSnapshot(NpgsqlDataSource database)
             throw new InvalidOperationException("There is no revision, although start-up publishes one.");
         }
 
-        if (!await reader.IsDBNullAsync(1, cancellationToken))
+        if (!await reader.IsDBNullAsync(2, cancellationToken))
         {
-            _latest = latest = new(reader.GetInt64(0), reader.GetFieldValue<byte[]>(1));
+            var shards = reader.GetFieldValue<byte[][]>(2).Select(static json => JsonSerializer.Deserialize(json, SnapshotJson.Default.Snapshot)!).ToArray();
+            var snapshot = SnapshotShards.Join(reader.GetInt64(0), new(reader.GetDateTime(1), TimeSpan.Zero), shards);
+            _latest = latest = new(snapshot.Revision, JsonSerializer.SerializeToUtf8Bytes(snapshot, SnapshotJson.Default.Snapshot));
         }
 
         return latest!;

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Contracts;
+using OpenPlatform.Contracts.Snapshots.Shards;
 
 namespace OpenPlatform.Catalog.Snapshots;
 
@@ -8,6 +10,8 @@ internal static class SnapshotEndpoints
     public static IServiceCollection AddSnapshots(this IServiceCollection services)
     {
         services.AddSingleton<ConfigChanges>();
+        services.AddSingleton<ShardWriter>();
+        services.AddSingleton(static provider => new ManifestSigner(provider.GetRequiredService<IOptions<CatalogOptions>>().Value.ServiceToken));
         services.AddSingleton<RevisionAnnouncer>();
         services.AddSingleton<ActiveSnapshot>();
         services.AddSingleton<Storage.IStartupWork, FirstRevision>();

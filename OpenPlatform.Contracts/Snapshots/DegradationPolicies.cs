@@ -27,7 +27,7 @@ public sealed record StaticAnswer(int Status, string ContentType, string Body, b
 
 internal static partial class DegradationPolicyValidator
 {
-    public static void Validate(ApiPolicies policies, string at, HashSet<Guid> backends, Action<string, string> problem)
+    public static void Validate(ApiPolicies policies, string at, KnownIds backends, Action<string, string> problem)
     {
         if (policies.Cache is { } cache)
         {

@@ -8,7 +8,7 @@ internal static partial class IdentityValidator
 {
     private const int Thumbprint = 32;
 
-    public static void Validate(Snapshot snapshot, HashSet<Guid> applications, Action<string, string> problem)
+    public static void Validate(Snapshot snapshot, KnownIds applications, Action<string, string> problem)
     {
         ValidateSigningKeys(snapshot.SigningKeys ?? [], applications, problem);
         ValidateCertificates(snapshot.Certificates ?? [], applications, problem);
@@ -44,7 +44,7 @@ internal static partial class IdentityValidator
         }
     }
 
-    private static void ValidateSigningKeys(IReadOnlyList<SigningKeyModel> keys, HashSet<Guid> applications, Action<string, string> problem)
+    private static void ValidateSigningKeys(IReadOnlyList<SigningKeyModel> keys, KnownIds applications, Action<string, string> problem)
     {
         var ids = new HashSet<Guid>();
         var keyIds = new HashSet<string>(StringComparer.Ordinal);
@@ -85,7 +85,7 @@ internal static partial class IdentityValidator
         }
     }
 
-    private static void ValidateCertificates(IReadOnlyList<CertificateModel> certificates, HashSet<Guid> applications, Action<string, string> problem)
+    private static void ValidateCertificates(IReadOnlyList<CertificateModel> certificates, KnownIds applications, Action<string, string> problem)
     {
         var ids = new HashSet<Guid>();
         var thumbprints = new HashSet<string>(StringComparer.Ordinal);
@@ -110,7 +110,7 @@ internal static partial class IdentityValidator
         }
     }
 
-    private static void ValidateIssuers(IReadOnlyList<IssuerModel> issuers, HashSet<Guid> applications, Action<string, string> problem)
+    private static void ValidateIssuers(IReadOnlyList<IssuerModel> issuers, KnownIds applications, Action<string, string> problem)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < issuers.Count; i++)
@@ -183,7 +183,7 @@ internal static partial class IdentityValidator
         }
     }
 
-    private static void ValidateOwner(Guid credential, Guid application, HashSet<Guid> ids, HashSet<Guid> applications, string at, Action<string, string> problem)
+    private static void ValidateOwner(Guid credential, Guid application, HashSet<Guid> ids, KnownIds applications, string at, Action<string, string> problem)
     {
         if (credential == Guid.Empty || !ids.Add(credential))
         {

@@ -16,7 +16,11 @@ public static partial class SnapshotValidator
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
     /// <summary>Every problem of <paramref name="snapshot"/>; empty when it can be served.</summary>
-    public static IReadOnlyList<SnapshotProblem> Validate(Snapshot snapshot)
+    public static IReadOnlyList<SnapshotProblem> Validate(Snapshot snapshot) => Validate(snapshot, Elsewhere.Nowhere);
+
+    /// <summary>Every problem of a part of a snapshot, for example of one shard. That something is unique is checked within the part.</summary>
+    /// <param name="elsewhere">What the part may refer to that is not in it.</param>
+    public static IReadOnlyList<SnapshotProblem> Validate(Snapshot snapshot, Elsewhere elsewhere)
     {
         var problems = new List<SnapshotProblem>();
         void Problem(string pointer, string message) => problems.Add(new(pointer, message));
@@ -32,10 +36,10 @@ public static partial class SnapshotValidator
             Problem("/revision", "must not be negative");
         }
 
-        var backends = Index(snapshot.Backends, static b => b.BackendId, "/backends", "backendId", Problem);
-        var plans = Index(snapshot.Plans, static p => p.PlanId, "/plans", "planId", Problem);
-        var applications = Index(snapshot.Applications, static a => a.ApplicationId, "/applications", "applicationId", Problem);
-        var versions = Index(snapshot.Apis, static a => a.VersionId, "/apis", "versionId", Problem);
+        var backends = new KnownIds(Index(snapshot.Backends, static b => b.BackendId, "/backends", "backendId", Problem), elsewhere.Backends);
+        var plans = new KnownIds(Index(snapshot.Plans, static p => p.PlanId, "/plans", "planId", Problem), elsewhere.Plans);
+        var applications = new KnownIds(Index(snapshot.Applications, static a => a.ApplicationId, "/applications", "applicationId", Problem), elsewhere.Applications);
+        var versions = new KnownIds(Index(snapshot.Apis, static a => a.VersionId, "/apis", "versionId", Problem), elsewhere.Versions);
         Index(snapshot.Credentials, static c => c.CredentialId, "/credentials", "credentialId", Problem);
         Index(snapshot.Subscriptions, static s => s.SubscriptionId, "/subscriptions", "subscriptionId", Problem);
 

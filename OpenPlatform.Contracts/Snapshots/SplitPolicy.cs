@@ -25,7 +25,7 @@ public sealed record HeaderMatch(string Name, string Value);
 
 internal static partial class SplitPolicyValidator
 {
-    public static void Validate(SplitPolicy? split, string at, HashSet<Guid> backends, HashSet<Guid> applications, Action<string, string> problem)
+    public static void Validate(SplitPolicy? split, string at, KnownIds backends, KnownIds applications, Action<string, string> problem)
     {
         if (split is null)
         {

@@ -6,6 +6,7 @@ using Dapper;
 using Npgsql;
 using OpenPlatform.Contracts;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.ServiceDefaults.Redis;
 using OpenPlatform.Tests.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,7 +38,7 @@ public sealed class RevisionTests(CatalogFixture fixture) : IClassFixture<Catalo
     }
 
     [Fact]
-    public async Task Every_stored_snapshot_is_read_back_and_valid_and_each_has_one_more_than_the_one_before()
+    public async Task Every_stored_shard_is_what_its_hash_says_and_valid()
     {
         using var admin = fixture.Catalog.Operator();
         foreach (var collection in ResourceTests.Collections())
@@ -46,15 +47,17 @@ public sealed class RevisionTests(CatalogFixture fixture) : IClassFixture<Catalo
         }
 
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
-        var stored = (await connection.QueryAsync<(long Revision, string Json)>("select revision, snapshot::text from config_revisions where snapshot is not null order by revision")).ToList();
+        var stored = (await connection.QueryAsync<(string Hash, byte[] Content)>("select encode(sha256, 'hex'), content from config_shards")).ToList();
         Assert.NotEmpty(stored);
-        foreach (var (revision, json) in stored)
+        foreach (var (hash, content) in stored)
         {
-            var snapshot = JsonSerializer.Deserialize(json, SnapshotJson.Default.Snapshot)!;
-            Assert.Equal(revision, snapshot.Revision);
-            Assert.Empty(SnapshotValidator.Validate(snapshot));
-            Assert.Equal(json, JsonSerializer.Serialize(snapshot, SnapshotJson.Default.Snapshot));
+            Assert.Equal(hash, SnapshotShards.HashOf(content));
+            var shard = JsonSerializer.Deserialize(content, SnapshotJson.Default.Snapshot)!;
+            Assert.Equal(content, SnapshotShards.Serialize(shard));
+            Assert.Empty(SnapshotValidator.Validate(shard, new(Anything, Anything, Anything, Anything)));
         }
+
+        static bool Anything(Guid id) => true;
     }
 
     [Fact]
@@ -90,7 +93,7 @@ public sealed class RevisionTests(CatalogFixture fixture) : IClassFixture<Catalo
     }
 
     [Fact]
-    public async Task Only_the_latest_hundred_snapshots_are_kept_and_every_number()
+    public async Task Only_the_content_of_the_latest_hundred_revisions_is_kept_and_every_number()
     {
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         using var admin = fixture.Catalog.Operator();
@@ -99,10 +102,12 @@ public sealed class RevisionTests(CatalogFixture fixture) : IClassFixture<Catalo
             await admin.CreateAsync("plans", new { name = $"kept-{i}" });
         }
 
-        var (numbers, snapshots, head) = await connection.QuerySingleAsync<(long, long, long)>(
-            "select count(*), count(snapshot), (select revision from config_head) from config_revisions");
+        var (numbers, cores, head) = await connection.QuerySingleAsync<(long, long, long)>(
+            "select (select count(*) from config_revisions), (select count(*) from config_entries where shard = 'core'), (select revision from config_head)");
         Assert.Equal(head, numbers);
-        Assert.Equal(100, snapshots);
+        Assert.Equal(100, cores); // one for each of the hundred
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from config_shards s where not exists (select from config_entries e where e.sha256 = s.sha256)"));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from config_dirty"));
     }
 
     [Fact]

@@ -1,0 +1,72 @@
+namespace OpenPlatform.Contracts.Snapshots.Shards;
+
+/// <summary>
+/// The names of shards, and which shard something belongs to. The triggers of the catalog's database say the same in SQL
+/// (<c>note_shard</c>, <c>segment_of</c>).
+/// </summary>
+public static class ShardName
+{
+    /// <summary>Backends, plans, issuers.</summary>
+    public const string Core = "core";
+
+    /// <summary>How many segments there are of <c>applications/</c> and of <c>credentials/</c>.</summary>
+    public const int Segments = 256;
+
+    private const string ApiPrefix = "api/";
+    private const string ApplicationsPrefix = "applications/";
+    private const string CredentialsPrefix = "credentials/";
+
+    /// <summary>One version of one API, for example <c>api/0199f6f0-…</c>.</summary>
+    public static string Api(Guid versionId) => ApiPrefix + versionId.ToString("D");
+
+    /// <summary>Applications with what they are subscribed to, for example <c>applications/7f</c>.</summary>
+    public static string Applications(int segment) => $"{ApplicationsPrefix}{segment:x2}";
+
+    /// <summary>What requests are known by, for example <c>credentials/7f</c>.</summary>
+    public static string Credentials(int segment) => $"{CredentialsPrefix}{segment:x2}";
+
+    /// <summary>By the last byte of the id: the bytes before it are the time (UUID version 7, RFC 9562, 5.7).</summary>
+    public static int SegmentOf(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        id.TryWriteBytes(bytes, bigEndian: true, out _);
+        return bytes[15];
+    }
+
+    /// <summary>By the first byte of a key's hash or a certificate's thumbprint: what a request presents says the segment itself.</summary>
+    public static int SegmentOf(ReadOnlySpan<byte> digest) => digest.IsEmpty ? 0 : digest[0];
+
+    /// <summary>By the last two characters of a signing key's id, which is ASCII.</summary>
+    public static int SegmentOf(ReadOnlySpan<char> keyId) => keyId.IsEmpty ? 0 : ((keyId[Math.Max(0, keyId.Length - 2)] * 16) + keyId[^1]) & 0xff;
+
+    /// <summary>What the name stands for; false when it is none.</summary>
+    public static bool TryParse(string name, out ShardKind kind, out Guid versionId, out int segment)
+    {
+        (kind, versionId, segment) = (ShardKind.Core, default, 0);
+        if (name == Core)
+        {
+            return true;
+        }
+
+        if (name.StartsWith(ApiPrefix, StringComparison.Ordinal))
+        {
+            kind = ShardKind.Api;
+            return Guid.TryParseExact(name.AsSpan(ApiPrefix.Length), "D", out versionId) && Api(versionId) == name;
+        }
+
+        kind = name.StartsWith(ApplicationsPrefix, StringComparison.Ordinal) ? ShardKind.Applications : ShardKind.Credentials;
+        var prefix = kind == ShardKind.Applications ? ApplicationsPrefix : CredentialsPrefix;
+        return name.StartsWith(prefix, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(prefix.Length), System.Globalization.NumberStyles.AllowHexSpecifier, null, out segment)
+            && name == $"{prefix}{segment:x2}" && segment < Segments;
+    }
+}
+
+/// <summary>Kinds of shards.</summary>
+public enum ShardKind
+{
+    Core,
+    Api,
+    Applications,
+    Credentials,
+}
