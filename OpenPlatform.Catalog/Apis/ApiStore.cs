@@ -93,12 +93,12 @@ internal sealed class ApiStore(NpgsqlDataSource database)
 
         await change.Connection.ExecuteAsync(change.Sql(
             """
-            insert into api_revisions (version_id, revision, backend_id, document, created_at)
-            values (@versionId, @revision, @BackendId, @Document::json, @Now);
+            insert into api_revisions (version_id, revision, backend_id, document, policies, created_at)
+            values (@versionId, @revision, @BackendId, @Document::json, @Policies::jsonb, @Now);
 
-            insert into api_operations (version_id, revision, ordinal, operation_id, method, path_template)
-            select @versionId, @revision, ordinality - 1, operation_id, method, path_template
-            from unnest(@Ids, @Methods, @Paths) with ordinality as t (operation_id, method, path_template, ordinality);
+            insert into api_operations (version_id, revision, ordinal, operation_id, method, path_template, policies)
+            select @versionId, @revision, ordinality - 1, operation_id, method, path_template, policies::jsonb
+            from unnest(@Ids, @Methods, @Paths, @OperationPolicies) with ordinality as t (operation_id, method, path_template, policies, ordinality);
             """,
             new
             {
@@ -106,6 +106,8 @@ internal sealed class ApiStore(NpgsqlDataSource database)
                 Ids = publication.Operations.Select(static operation => operation.OperationId).ToArray(),
                 Methods = publication.Operations.Select(static operation => operation.Method).ToArray(),
                 Paths = publication.Operations.Select(static operation => operation.PathTemplate).ToArray(),
+                Policies = PolicyJson.Text(publication.Policies, SnapshotJson.Default.ApiPolicies),
+                OperationPolicies = publication.Operations.Select(static operation => PolicyJson.Text(operation.Policies, SnapshotJson.Default.OperationPolicies)).ToArray(),
             }));
         change.PointerOf = (snapshot, pointer) => PointerOf(snapshot, versionId, pointer);
         return null;
@@ -116,7 +118,7 @@ internal sealed class ApiStore(NpgsqlDataSource database)
     {
         var index = snapshot.Apis.Select(static api => api.VersionId).ToList().IndexOf(versionId);
         var prefix = $"/apis/{index}/";
-        return pointer.StartsWith(prefix, StringComparison.Ordinal) ? pointer[(prefix.Length - 1)..] : null;
+        return pointer.StartsWith(prefix, StringComparison.Ordinal) ? Publication.InRequestOrNull(pointer[(prefix.Length - 1)..]) : null;
     }
 
     private static async Task<Outcome<Api>> ResultAsync(ConfigChange change, Guid id, CatalogProblem? problem) =>
@@ -130,10 +132,11 @@ internal sealed class ApiStore(NpgsqlDataSource database)
             $"""
             with page as (select id, name, created_at, etag from apis where {where})
             select a.id, a.name, a.created_at, a.etag,
-                   v.id as version_id, v.version, v.current_revision as revision, v.base_path, r.backend_id, v.created_at as version_created_at,
+                   v.id as version_id, v.version, v.current_revision as revision, v.base_path, r.backend_id, r.policies::text, v.created_at as version_created_at,
                    array(select operation_id  from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as operation_ids,
                    array(select method        from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as methods,
-                   array(select path_template from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as path_templates
+                   array(select path_template from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as path_templates,
+                   array(select policies::text from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as operation_policies
             from page a
             join api_versions v on v.api_id = a.id
             join api_revisions r on r.version_id = v.id and r.revision = v.current_revision
@@ -149,12 +152,13 @@ internal sealed class ApiStore(NpgsqlDataSource database)
 
     private sealed record Row(
         Guid Id, string Name, DateTimeOffset CreatedAt, long Etag,
-        Guid VersionId, string Version, int Revision, string BasePath, Guid BackendId, DateTimeOffset VersionCreatedAt,
-        string[] OperationIds, string[] Methods, string[] PathTemplates)
+        Guid VersionId, string Version, int Revision, string BasePath, Guid BackendId, string? Policies, DateTimeOffset VersionCreatedAt,
+        string[] OperationIds, string[] Methods, string[] PathTemplates, string?[] OperationPolicies)
     {
         public ApiVersion ToVersion() => new(
             VersionId, Version, Revision, BasePath, BackendId,
-            [.. OperationIds.Zip(Methods, PathTemplates).Select(static o => new OperationModel(o.First, o.Second, o.Third))], VersionCreatedAt);
+            [.. OperationIds.Select((id, i) => new ApiOperation(id, Methods[i], PathTemplates[i], PolicyJson.Element(OperationPolicies[i])))],
+            PolicyJson.Element(Policies), VersionCreatedAt);
     }
 
     private sealed record Taken(bool Version, bool BasePath);

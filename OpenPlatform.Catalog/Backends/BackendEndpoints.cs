@@ -14,9 +14,12 @@ internal static class BackendEndpoints
         backends.MapGet("/{id:guid}", Get).Needs(Permission.ReadBackends).Reads<Backend>("GetBackend", "One backend.");
     }
 
-    private static async Task<IResult> Create(BackendRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>
-        request.Check() ?? ResourceAnswers.Created("/admin/v1/backends",
-            await changes.ApplyAsync(change => BackendStore.InsertAsync(change, request), cancellationToken));
+    private static async Task<IResult> Create(BackendRequest request, ConfigChanges changes, CancellationToken cancellationToken)
+    {
+        var backend = request.Check();
+        return backend.Problem ?? ResourceAnswers.Created("/admin/v1/backends",
+            await changes.ApplyAsync(change => BackendStore.InsertAsync(change, backend.Value), cancellationToken));
+    }
 
     private static Task<IResult> List([AsParameters] PageQuery page, BackendStore backends, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => backends.ListAsync(start, cancellationToken));

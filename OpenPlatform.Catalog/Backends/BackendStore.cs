@@ -3,12 +3,13 @@ using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Backends;
 
 internal sealed class BackendStore(NpgsqlDataSource database)
 {
-    private const string Columns = "id, name, service, addresses, created_at, etag";
+    private const string Columns = "id, name, service, addresses, protocol, balancing::text, health::text, dns::text, created_at, etag";
 
     public async Task<Backend?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
     {
@@ -25,16 +26,31 @@ internal sealed class BackendStore(NpgsqlDataSource database)
     }
 
     /// <summary>The new backend, or a conflict about its name.</summary>
-    public static async Task<Outcome<Backend>> InsertAsync(ConfigChange change, BackendRequest request)
+    public static async Task<Outcome<Backend>> InsertAsync(ConfigChange change, BackendModel backend)
     {
-        var row = new Row(Guid.CreateVersion7(change.Now), request.Name!, request.Service, [.. (request.Addresses ?? []).Select(static address => address!)], change.Now, 1);
-        var inserted = await change.Connection.ExecuteAsync(change.Sql(
-            "insert into backends (id, name, service, addresses, created_at) values (@Id, @Name, @Service, @Addresses, @CreatedAt) on conflict (name) do nothing", row));
-        return inserted == 1 ? row.ToBackend() : CatalogProblem.Conflict("/name", $"there is a backend {request.Name} already");
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql(
+            $"""
+            insert into backends (id, name, service, addresses, protocol, balancing, health, dns, created_at)
+            values (@Id, @Name, @Service, @Addresses, @Protocol, @Balancing::jsonb, @Health::jsonb, @Dns::jsonb, @Now)
+            on conflict (name) do nothing
+            returning {Columns}
+            """, Values(change, Guid.CreateVersion7(change.Now), backend)));
+        return row is null ? CatalogProblem.Conflict("/name", $"there is a backend {backend.Name} already") : row.ToBackend();
     }
 
-    private sealed record Row(Guid Id, string Name, string? Service, string[] Addresses, DateTimeOffset CreatedAt, long Etag)
+    private static object Values(ConfigChange change, Guid id, BackendModel backend) => new
     {
-        public Backend ToBackend() => new(Id, Name, Service, Addresses, CreatedAt, Etag);
+        Id = id, backend.Name, backend.Service, Addresses = backend.Addresses.Select(static address => address.OriginalString).ToArray(), backend.Protocol,
+        Balancing = PolicyJson.Text(backend.Balancing, SnapshotJson.Default.BalancingPolicy),
+        Health = PolicyJson.Text(backend.Health, SnapshotJson.Default.HealthPolicy),
+        Dns = PolicyJson.Text(backend.Dns, SnapshotJson.Default.DnsModel),
+        change.Now,
+    };
+
+    private sealed record Row(
+        Guid Id, string Name, string? Service, string[] Addresses, string? Protocol, string? Balancing, string? Health, string? Dns, DateTimeOffset CreatedAt, long Etag)
+    {
+        public Backend ToBackend() =>
+            new(Id, Name, Service, Addresses, Protocol, PolicyJson.Element(Balancing), PolicyJson.Element(Health), PolicyJson.Element(Dns), CreatedAt, Etag);
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
+using Npgsql;
 using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Problems;
@@ -21,6 +22,7 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         {
             BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
             BadHttpRequestException bad => CatalogProblem.OfStatus(bad.StatusCode, bad.Message),
+            PostgresException { SqlState: ['2', '2', ..] } => CatalogProblem.Invalid(new ProblemError("", "holds a text or number that cannot be kept, such as the character NUL or a number out of all range")),
             _ when DatabaseFaults.IsAway(exception) => CatalogProblem.Unavailable("The catalog's database does not answer. Nothing is known to be changed; try again."),
             _ => CatalogProblem.OfStatus(StatusCodes.Status500InternalServerError),
         };

@@ -43,7 +43,7 @@ internal sealed class DemoSeed(ConfigChanges changes, IOptions<CatalogOptions> o
     private async Task<Outcome<bool>> SeedAsync(ConfigChange change)
     {
         var backend = await EnsureAsync(change, "select id from backends where name = 'orders'",
-            () => BackendStore.InsertAsync(change, new("orders", "orders")));
+            () => BackendStore.InsertAsync(change, new BackendRequest("orders", "orders").Check().Value));
         await EnsureAsync(change, "select id from apis where name = 'orders'",
             () => ApiStore.InsertAsync(change, new ApiRequest("orders", "v1", "/orders/v1", backend, OrdersOperations).Check().Value));
         var plan = await EnsureAsync(change, "select id from plans where name = 'demo'",

@@ -11,28 +11,34 @@ internal static class ApiReader
     {
         await using var rows = await change.Connection.QueryMultipleAsync(change.Sql(
             """
-            select v.api_id, a.name, v.version, v.id as version_id, v.current_revision as revision, v.base_path, r.backend_id
+            select v.api_id, a.name, v.version, v.id as version_id, v.current_revision as revision, v.base_path, r.backend_id, r.policies::text
             from api_versions v
             join apis a on a.id = v.api_id
             join api_revisions r on r.version_id = v.id and r.revision = v.current_revision
             where @versions::uuid[] is null or v.id = any(@versions)
             order by v.id;
 
-            select o.version_id, o.operation_id, o.method, o.path_template
+            select o.version_id, o.operation_id, o.method, o.path_template, o.policies::text
             from api_operations o
             join api_versions v on v.id = o.version_id and v.current_revision = o.revision
             where @versions::uuid[] is null or v.id = any(@versions)
             order by o.version_id, o.ordinal;
             """, new { versions }));
         var apis = (await rows.ReadAsync<VersionRow>()).AsList();
-        var operations = (await rows.ReadAsync<OperationRow>()).ToLookup(static o => o.VersionId, static o => new OperationModel(o.OperationId, o.Method, o.PathTemplate));
-        return snapshot with
+        var operations = (await rows.ReadAsync<OperationRow>()).ToLookup(static o => o.VersionId, static o => o.ToModel());
+        return snapshot with { Apis = [.. apis.Select(v => v.ToModel([.. operations[v.VersionId]]))] };
+    }
+
+    private sealed record VersionRow(Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId, string? Policies)
+    {
+        public ApiModel ToModel(IReadOnlyList<OperationModel> operations) => new(ApiId, Name, Version, VersionId, Revision, BasePath, BackendId, operations)
         {
-            Apis = [.. apis.Select(v => new ApiModel(v.ApiId, v.Name, v.Version, v.VersionId, v.Revision, v.BasePath, v.BackendId, [.. operations[v.VersionId]]))],
+            Policies = PolicyJson.Model(Policies, SnapshotJson.Default.ApiPolicies),
         };
     }
 
-    private sealed record VersionRow(Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId);
-
-    private sealed record OperationRow(Guid VersionId, string OperationId, string Method, string PathTemplate);
+    private sealed record OperationRow(Guid VersionId, string OperationId, string Method, string PathTemplate, string? Policies)
+    {
+        public OperationModel ToModel() => new(OperationId, Method, PathTemplate) { Policies = PolicyJson.Model(Policies, SnapshotJson.Default.OperationPolicies) };
+    }
 }
