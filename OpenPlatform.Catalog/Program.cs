@@ -1,6 +1,7 @@
 using OpenPlatform.Catalog;
 using OpenPlatform.Catalog.Apis;
 using OpenPlatform.Catalog.Applications;
+using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Backends;
 using OpenPlatform.Catalog.Credentials;
 using OpenPlatform.Catalog.Organizations;
@@ -31,6 +32,7 @@ builder.Services
     .AddSingleton<CredentialStore>()
     .AddSingleton<SubscriptionStore>()
     .AddSingleton<UsageStore>()
+    .AddSingleton<AuditStore>()
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {
@@ -52,6 +54,7 @@ admin.MapApplications();
 admin.MapCredentials();
 admin.MapSubscriptions();
 admin.MapUsage();
+admin.MapAudit();
 
 var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.ComponentModel;
 using Microsoft.AspNetCore.WebUtilities;
@@ -29,10 +30,12 @@ public sealed record PageQuery(
         }
 
         Span<byte> id = stackalloc byte[16];
-        return Base64Url.TryDecodeFromChars(Cursor, id, out var written) && written == 16
-            ? new PageStart(new Guid(id, bigEndian: true), Limit ?? DefaultLimit)
-            : UnknownCursor();
+        return TryDecode(Cursor, id) ? new PageStart(new Guid(id, bigEndian: true), Limit ?? DefaultLimit) : UnknownCursor();
     }
+
+    /// <summary>Decodes a cursor that is base64url of exactly as many bytes as <paramref name="into"/> has.</summary>
+    internal static bool TryDecode(string cursor, Span<byte> into) =>
+        Base64Url.DecodeFromChars(cursor, into, out var read, out var written) == OperationStatus.Done && read == cursor.Length && written == into.Length;
 
     internal CatalogProblem? CheckLimit() => Limit is < 1 or > MaxLimit
         ? CatalogProblem.Malformed("The page cannot be given.", new ProblemError("?limit", $"must be 1 to {MaxLimit}"))

@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Security;
 
@@ -65,8 +66,9 @@ internal sealed partial class ConfigChanges(
         var head = await connection.QuerySingleAsync<long?>(new CommandDefinition(
             "select revision from config_head", transaction: transaction, cancellationToken: cancellationToken));
 
-        // 2. The rows.
+        // 2. The rows, and in the audit who wrote them.
         var change = new ConfigChange(connection, transaction, Now(), cancellationToken) { Caller = caller.Get() };
+        await AuditStore.SetActorAsync(connection, transaction, change.Caller, cancellationToken);
         var outcome = await write(change);
         if (outcome.Problem is not null)
         {

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using Dapper;
+using Npgsql;
+using OpenPlatform.Catalog.Security;
+
+namespace OpenPlatform.Catalog.Audit;
+
+/// <summary>Reads the audit. It is written by triggers only; all that a writer does is to say who it is.</summary>
+internal sealed class AuditStore(NpgsqlDataSource database)
+{
+    private const string Columns = "sequence, at, actor, trace_id, action, kind, id, changed, before_sha256, after_sha256, previous_sha256, sha256";
+
+    /// <summary>Tells the triggers of this transaction who writes. Belongs to the beginning of every transaction that changes an audited table.</summary>
+    public static Task SetActorAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Caller caller, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new(
+            "select set_config('openplatform.actor', @Actor, true), set_config('openplatform.trace_id', @TraceId, true)",
+            new { caller.Actor, TraceId = Activity.Current?.TraceId.ToHexString() ?? "" }, transaction, cancellationToken: cancellationToken));
+
+    /// <summary>Up to <paramref name="fetch"/> entries, newest first.</summary>
+    /// <param name="before">Only those with a smaller sequence.</param>
+    public async Task<IReadOnlyList<AuditEntry>> ListAsync(AuditFilter filter, long before, int fetch, CancellationToken cancellationToken)
+    {
+        // Only what is asked for stands in the statement, so that each question has its own plan by an index.
+        var conditions = new List<string> { "sequence < @before" };
+        Add(filter.Kind, "kind = @Kind");
+        Add(filter.Id, "id = @Id");
+        Add(filter.Actor, "actor = @Actor");
+        Add(filter.From, "at >= @From");
+        Add(filter.To, "at < @To");
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var rows = await connection.QueryAsync<AuditRow>(new(
+            $"select {Columns} from audit where {string.Join(" and ", conditions)} order by sequence desc limit @fetch",
+            new { filter.Kind, filter.Id, filter.Actor, From = filter.From?.UtcDateTime, To = filter.To?.UtcDateTime, before, fetch }, cancellationToken: cancellationToken));
+        return [.. rows.Select(static row => row.ToEntry())];
+
+        void Add(object? value, string condition)
+        {
+            if (value is not null)
+            {
+                conditions.Add(condition);
+            }
+        }
+    }
+
+    /// <summary>Follows the whole chain, row by row.</summary>
+    public async Task<AuditVerdict> VerifyAsync(AuditAnchor? anchor, CancellationToken cancellationToken)
+    {
+        var chain = new AuditChain(anchor);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await foreach (var row in connection.QueryUnbufferedAsync<AuditRow>($"select {Columns} from audit order by sequence").WithCancellation(cancellationToken))
+        {
+            if (!chain.TryAdd(row))
+            {
+                break;
+            }
+        }
+
+        return chain.Verdict();
+    }
+}
