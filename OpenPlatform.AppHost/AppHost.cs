@@ -8,6 +8,7 @@ var adminToken = builder.AddSecret("admin-token", "OPENPLATFORM_ADMIN_TOKEN");
 var demoKey = builder.AddSecret("demo-key", "OPENPLATFORM_DEMO_KEY");
 var serviceToken = builder.AddSecret("service-token");
 var keyPepper = builder.AddSecret("key-pepper");
+var envelopeKey = builder.AddSecret("envelope-key", length: 43);       // with a '=' the base64 of 32 bytes
 var gatewayLeaseKey = builder.AddSecret("gateway-lease-key");
 var ordersLeaseKey = builder.AddSecret("orders-lease-key");
 
@@ -20,6 +21,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
     .WithEnvironment("OpenPlatform__AdminToken", adminToken)
     .WithEnvironment("OpenPlatform__ServiceToken", serviceToken)
     .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
+    .WithEnvironment("OpenPlatform__EnvelopeKey", $"{envelopeKey}=")
     .WithEnvironment("OpenPlatform__DemoKey", demoKey)
     .WithPublicPort("OPENPLATFORM_CATALOG_PORT")
     .WithHttpHealthCheck("/health");
@@ -38,6 +40,7 @@ var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithReference(orders).WaitFor(orders)
     .WithEnvironment("OpenPlatform__ServiceToken", serviceToken)
     .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
+    .WithEnvironment("OpenPlatform__EnvelopeKey", $"{envelopeKey}=")
     .WithEnvironment("OpenPlatform__Leases__Key", gatewayLeaseKey)
     .WithEnvironment("OpenPlatform__Leases__Keys__gateway", gatewayLeaseKey)
     .WithEnvironment("OpenPlatform__Leases__Keys__orders", ordersLeaseKey)

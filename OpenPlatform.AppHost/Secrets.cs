@@ -4,10 +4,10 @@ internal static class Secrets
 {
     /// <summary>
     /// A secret parameter. Its value comes from <paramref name="environmentVariable"/> when that is set, otherwise from
-    /// <c>Parameters:&lt;name&gt;</c>, otherwise it is generated once (32 letters and digits, 190 bits) and kept in the user secrets.
+    /// <c>Parameters:&lt;name&gt;</c>, otherwise it is generated once (<paramref name="length"/> letters and digits, 190 bits for 32) and kept in the user secrets.
     /// </summary>
     public static IResourceBuilder<ParameterResource> AddSecret(
-        this IDistributedApplicationBuilder builder, string name, string? environmentVariable = null)
+        this IDistributedApplicationBuilder builder, string name, string? environmentVariable = null, int length = 32)
     {
         if (environmentVariable is not null && Environment.GetEnvironmentVariable(environmentVariable) is { Length: > 0 } value)
         {
@@ -18,7 +18,7 @@ internal static class Secrets
         }
 
         // Letters and digits only: the value travels in headers, environment variables and a curl line.
-        var generated = new GenerateParameterDefault { MinLength = 32, Special = false };
+        var generated = new GenerateParameterDefault { MinLength = length, Special = false };
         return builder.AddParameter(name, generated, secret: true, persist: true);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Options;
+using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog;
 
@@ -19,6 +20,12 @@ public sealed class CatalogOptions
 
     /// <summary>Its UTF-8 bytes are the HMAC pepper of API keys, shared with the gateways. Another pepper makes every key unknown.</summary>
     public string KeyPepper { get; set; } = "";
+
+    /// <summary>Base64 of 32 bytes that close secrets which are needed in clear, shared with the gateways. Empty: no HMAC credentials, no tokens.</summary>
+    public string EnvelopeKey { get; set; } = "";
+
+    /// <summary>The envelope key before; opens what it closed.</summary>
+    public string PreviousEnvelopeKey { get; set; } = "";
 
     /// <summary>API key of the demo application that Development seeds; empty: no key is seeded.</summary>
     public string DemoKey { get; set; } = "";
@@ -44,12 +51,29 @@ internal sealed class CatalogOptionsValidator(IHostEnvironment environment) : IV
         Check(nameof(options.AdminToken), options.AdminToken, "the bearer token of /admin/v1");
         Check(nameof(options.ServiceToken), options.ServiceToken, "the bearer token that gateways present");
         Check(nameof(options.KeyPepper), options.KeyPepper, "the pepper of API keys");
+        Envelope(nameof(options.EnvelopeKey), options.EnvelopeKey);
+        Envelope(nameof(options.PreviousEnvelopeKey), options.PreviousEnvelopeKey);
         if (options.AdminToken.Length > 0 && options.AdminToken == options.ServiceToken)
         {
             failures.Add("OpenPlatform:AdminToken and OpenPlatform:ServiceToken must differ: a gateway is no operator.");
         }
 
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+
+        void Envelope(string key, string value)
+        {
+            try
+            {
+                if (value.Length > 0)
+                {
+                    SecretEnvelope.FromBase64(value).Dispose();
+                }
+            }
+            catch (FormatException wrong)
+            {
+                failures.Add($"OpenPlatform:{key} {wrong.Message}.");
+            }
+        }
 
         // Never names the value.
         void Check(string key, string value, string meaning)

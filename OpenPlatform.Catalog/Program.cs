@@ -29,7 +29,7 @@ builder.Services
     .AddSingleton<PlanStore>()
     .AddSingleton<OrganizationStore>()
     .AddSingleton<ApplicationStore>()
-    .AddSingleton<CredentialStore>()
+    .AddCredentials()                           // and the envelope of secrets
     .AddSingleton<SubscriptionStore>()
     .AddSingleton<UsageStore>()
     .AddSingleton<AuditStore>()

@@ -1,41 +1,62 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
-using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 
 namespace OpenPlatform.Catalog.Credentials;
 
-/// <summary>An API key of an application, without the key.</summary>
+/// <summary>What an application proves itself with.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CredentialType>))]
+public enum CredentialType
+{
+    /// <summary>A key in <c>X-Api-Key</c>.</summary>
+    [JsonStringEnumMemberName("api-key")]
+    ApiKey,
+
+    /// <summary>A shared secret that signs requests, docs/signing.md.</summary>
+    [JsonStringEnumMemberName("hmac")]
+    Hmac,
+
+    /// <summary>A public key that verifies signed requests, RFC 9421.</summary>
+    [JsonStringEnumMemberName("public-key")]
+    PublicKey,
+
+    /// <summary>A client certificate, known by its thumbprint.</summary>
+    [JsonStringEnumMemberName("certificate")]
+    Certificate,
+
+    /// <summary>A secret for the token endpoint.</summary>
+    [JsonStringEnumMemberName("client-secret")]
+    ClientSecret,
+
+    /// <summary>A public key that verifies assertions at the token endpoint (<c>private_key_jwt</c>).</summary>
+    [JsonStringEnumMemberName("client-key")]
+    ClientKey,
+}
+
+/// <summary>A credential of an application, without anything secret.</summary>
 /// <param name="Name">What people call it.</param>
-/// <param name="Prefix">First characters of the key, to tell it from others.</param>
+/// <param name="Prefix">First characters of a generated key or secret, to tell it from others.</param>
+/// <param name="KeyId">What a signed request names it by; null where nothing is signed.</param>
+/// <param name="Algorithm">How a signature by it is verified; null where nothing is signed.</param>
+/// <param name="Thumbprint">SHA-256 of a certificate, 64 hexadecimal digits.</param>
+/// <param name="Replaces">The credential that was rotated into this one.</param>
 /// <param name="ExpiresAt">First instant at which it no longer counts, UTC; null: does not expire.</param>
 /// <param name="RevokedAt">When it was revoked, UTC; null: it was not.</param>
-public sealed record Credential(
-    Guid Id, Guid ApplicationId, string Name, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt,
-    [property: JsonIgnore] long Etag) : ICatalogResource;
+/// <param name="LastUsedOn">The last day (UTC) on which a gateway or the token endpoint saw it; null: never.</param>
+public record Credential(
+    Guid Id, Guid ApplicationId, CredentialType Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,
+    DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource;
 
-/// <summary>The answer to the creation of a credential: the only place where the key is ever seen.</summary>
-/// <param name="Key">Goes into <c>X-Api-Key</c>. Keep it: it cannot be read again.</param>
-public sealed record IssuedCredential(
-    Guid Id, Guid ApplicationId, string Name, string Prefix, string Key, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt,
-    [property: JsonIgnore] long Etag) : ICatalogResource;
-
-/// <param name="Name">1 to 200 characters; <c>default</c> when absent.</param>
-/// <param name="ExpiresAt">In the future; absent: does not expire.</param>
-public sealed record CredentialRequest([property: Required] Guid? ApplicationId, string? Name = null, DateTimeOffset? ExpiresAt = null)
+/// <summary>The answer to the creation of a credential: the only place where a generated key or secret is ever seen.</summary>
+public sealed record IssuedCredential : Credential
 {
-    public const string DefaultName = "default";
-
-    internal CatalogProblem? Check(DateTimeOffset now)
+    internal IssuedCredential(Credential credential)
+        : base(credential)
     {
-        var check = new RequestCheck();
-        check.Id("/applicationId", ApplicationId);
-        check.DisplayName("/name", Name ?? DefaultName);
-        if (ExpiresAt <= now)
-        {
-            check.Add("/expiresAt", "must be in the future");
-        }
-
-        return check.Problem;
     }
+
+    /// <summary>An API key, for <c>X-Api-Key</c>. Keep it: it cannot be read again.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>A signing or client secret. Keep it: it cannot be read again.</summary>
+    public string? Secret { get; init; }
 }

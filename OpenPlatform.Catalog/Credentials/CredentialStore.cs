@@ -8,62 +8,140 @@ namespace OpenPlatform.Catalog.Credentials;
 
 internal sealed class CredentialStore(NpgsqlDataSource database)
 {
-    // Never the hash: nobody outside needs it.
-    private const string Columns = "id, application_id, name, prefix, created_at, expires_at, revoked_at, etag";
+    /// <summary>Live ones of an application and type, at most; the database holds it too.</summary>
+    public const int MostLive = 5;
+
+    // Never the hash nor the key: nobody outside needs them.
+    private const string Columns =
+        """
+        c.id, c.application_id, c.type, c.name, c.prefix, c.key_id, c.algorithm, encode(c.thumbprint, 'hex') as thumbprint, c.replaces,
+        c.created_at, c.expires_at, c.revoked_at, (select last_used_on from credential_uses where credential_id = c.id) as last_used_on, c.etag
+        """;
 
     public async Task<Credential?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await connection.QuerySingleOrDefaultAsync<Credential>(
-            new($"select {Columns} from credentials where id = @id", new { id }, cancellationToken: cancellationToken));
+        return (await connection.QuerySingleOrDefaultAsync<Row>(
+            new($"select {Columns} from credentials c where c.id = @id", new { id }, cancellationToken: cancellationToken)))?.ToCredential();
     }
 
     /// <param name="application">Only those of this application; null: all.</param>
     public async Task<IReadOnlyList<Credential>> ListAsync(Guid? application, PageStart page, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var filter = application is null ? "" : "application_id = @application and";
-        return (await connection.QueryAsync<Credential>(new(
-            $"select {Columns} from credentials where {filter} id > @After order by id limit @Fetch", new { application, page.After, page.Fetch }, cancellationToken: cancellationToken))).AsList();
+        var filter = application is null ? "" : "c.application_id = @application and";
+        var rows = await connection.QueryAsync<Row>(new(
+            $"select {Columns} from credentials c where {filter} c.id > @After order by c.id limit @Fetch", new { application, page.After, page.Fetch }, cancellationToken: cancellationToken));
+        return [.. rows.Select(static row => row.ToCredential())];
     }
 
-    /// <summary>The new credential with its key, or 422 for an unknown application.</summary>
-    public static async Task<Outcome<IssuedCredential>> InsertAsync(ConfigChange change, CredentialRequest request, string key, byte[] pepper)
+    /// <summary>The new credential with what is shown once; 422 for an unknown application, a conflict when there are too many or it is taken.</summary>
+    public static async Task<Outcome<IssuedCredential>> InsertAsync(ConfigChange change, NewCredential credential, Guid? replaces = null)
     {
-        if (!await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from applications where id = @ApplicationId)", new { request.ApplicationId })))
+        if (!await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from applications where id = @ApplicationId)", new { credential.ApplicationId })))
         {
-            return CatalogProblem.Invalid(new ProblemError("/applicationId", $"names no application: {request.ApplicationId}"));
+            return CatalogProblem.Invalid(new ProblemError("/applicationId", $"names no application: {credential.ApplicationId}"));
         }
 
-        var issued = new IssuedCredential(
-            Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.Name ?? CredentialRequest.DefaultName, ApiKey.Shown(key), key,
-            change.Now, request.ExpiresAt?.ToUniversalTime(), 1);
+        var (material, type) = (credential.Material, NameOf(credential.Type));
+        var taken = await change.Connection.QuerySingleAsync<Taken>(change.Sql(
+            """
+            select (select count(*)::int from credentials
+                    where application_id = @ApplicationId and type = @type and revoked_at is null and (expires_at is null or expires_at > @Now)) as live,
+                   exists (select from credentials where key_id = @KeyId) as key_id,
+                   exists (select from credentials where thumbprint = @Thumbprint and revoked_at is null) as thumbprint
+            """, new { credential.ApplicationId, type, material.KeyId, material.Thumbprint, change.Now }));
+        if (taken.Live >= MostLive || taken.KeyId || taken.Thumbprint)
+        {
+            return taken.KeyId ? CatalogProblem.Conflict("/keyId", "belongs to another credential already")
+                : taken.Thumbprint ? CatalogProblem.Conflict("/certificate", "belongs to another credential already; revoke that first")
+                : CatalogProblem.Conflict("/applicationId", $"has {MostLive} live credentials of type {type} already; revoke one first");
+        }
+
         await change.Connection.ExecuteAsync(change.Sql(
             """
-            insert into credentials (id, application_id, name, hash, prefix, created_at, expires_at)
-            values (@Id, @ApplicationId, @Name, @Hash, @Prefix, @CreatedAt, @ExpiresAt)
+            insert into credentials (id, application_id, type, name, hash, prefix, key_id, algorithm, key, thumbprint, replaces, created_at, expires_at)
+            values (@Id, @ApplicationId, @type, @Name, @Hash, @Prefix, @KeyId, @Algorithm, @Key, @Thumbprint, @replaces, @Now, @ExpiresAt)
             """,
-            new { issued.Id, issued.ApplicationId, issued.Name, Hash = ApiKey.Hash(pepper, key), issued.Prefix, issued.CreatedAt, issued.ExpiresAt }));
-        return issued;
+            new
+            {
+                credential.Id, credential.ApplicationId, type, credential.Name, material.Hash, material.Prefix, material.KeyId, material.Algorithm, material.Key,
+                material.Thumbprint, replaces, change.Now, credential.ExpiresAt,
+            }));
+        var stored = await change.Connection.QuerySingleAsync<Row>(change.Sql($"select {Columns} from credentials c where c.id = @Id", new { credential.Id }));
+        var isKey = credential.Type == CredentialType.ApiKey;
+        return new IssuedCredential(stored.ToCredential()) { Key = isKey ? material.Generated : null, Secret = isKey ? null : material.Generated };
+    }
+
+    /// <summary>The credential that takes the place of another, which ends after the overlap; a conflict when that has ended.</summary>
+    /// <param name="make">Makes the new one from the old one.</param>
+    public static async Task<Outcome<IssuedCredential>> RotateAsync(
+        ConfigChange change, Guid id, IfMatch ifMatch, TimeSpan overlap, Func<Credential, Outcome<NewCredential>> make)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
+        }
+
+        var old = found.Value;
+        if (old.RevokedAt is not null || old.ExpiresAt <= change.Now)
+        {
+            return CatalogProblem.Conflict("", "it has ended; create a new one");
+        }
+
+        var next = make(old);
+        if (next.Problem is not null)
+        {
+            return next.Problem;
+        }
+
+        // Expired rows cannot be written in the past of their creation: without overlap the old one is revoked.
+        await change.Connection.ExecuteAsync(change.Sql(
+            overlap == TimeSpan.Zero
+                ? "update credentials set revoked_at = greatest(@Now, created_at), etag = etag + 1 where id = @id"
+                : "update credentials set expires_at = least(expires_at, greatest(@Ends, created_at + interval '1 second')), etag = etag + 1 where id = @id",
+            new { id, change.Now, Ends = change.Now + overlap }));
+        return await InsertAsync(change, next.Value, replaces: id);
     }
 
     /// <summary>The revoked credential; revoking again changes nothing.</summary>
     public static async Task<Outcome<Credential>> RevokeAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
-        var credential = await change.Connection.QuerySingleOrDefaultAsync<Credential>(change.Sql($"select {Columns} from credentials where id = @id for update", new { id }));
-        if (credential is null)
-        {
-            return CatalogProblem.NotFound("credential", id);
-        }
+        var found = await LockAsync(change, id, ifMatch);
+        return found.Problem is not null || found.Value.RevokedAt is not null
+            ? found
+            : (await change.Connection.QuerySingleAsync<Row>(change.Sql(
+                $"update credentials c set revoked_at = greatest(@Now, created_at), etag = etag + 1 where c.id = @id returning {Columns}", new { id, change.Now }))).ToCredential();
+    }
 
-        if (ifMatch.Check(credential.Etag) is { } problem)
-        {
-            return problem;
-        }
+    private static async Task<Outcome<Credential>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from credentials c where c.id = @id for update of c", new { id }));
+        return row is null ? CatalogProblem.NotFound("credential", id)
+            : ifMatch.Check(row.Etag) is { } problem ? problem
+            : row.ToCredential();
+    }
 
-        return credential.RevokedAt is not null
-            ? credential
-            : await change.Connection.QuerySingleAsync<Credential>(change.Sql(
-                $"update credentials set revoked_at = greatest(@Now, created_at), etag = etag + 1 where id = @id returning {Columns}", new { id, change.Now }));
+    /// <summary>As the database writes it.</summary>
+    public static string NameOf(CredentialType type) => type switch
+    {
+        CredentialType.ApiKey => "api-key",
+        CredentialType.Hmac => "hmac",
+        CredentialType.PublicKey => "public-key",
+        CredentialType.Certificate => "certificate",
+        CredentialType.ClientSecret => "client-secret",
+        _ => "client-key",
+    };
+
+    private sealed record Taken(int Live, bool KeyId, bool Thumbprint);
+
+    private sealed record Row(
+        Guid Id, Guid ApplicationId, string Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,
+        DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateOnly? LastUsedOn, long Etag)
+    {
+        public Credential ToCredential() => new(
+            Id, ApplicationId, Enum.GetValues<CredentialType>().First(type => NameOf(type) == Type), Name, Prefix, KeyId, Algorithm, Thumbprint, Replaces,
+            CreatedAt, ExpiresAt, RevokedAt, LastUsedOn, Etag);
     }
 }

@@ -22,9 +22,9 @@ internal static class ResourceEndpoints
         .Describe(name, summary)
         .Produces<Page<T>>(StatusCodes.Status200OK);
 
-    public static RouteHandlerBuilder Changes<T>(this RouteHandlerBuilder endpoint, string name, string summary) => endpoint
+    public static RouteHandlerBuilder Changes<T>(this RouteHandlerBuilder endpoint, string name, string summary, int status = StatusCodes.Status200OK) => endpoint
         .Describe(name, summary)
-        .Produces<T>(StatusCodes.Status200OK)
+        .Produces<T>(status)
         .Problems(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict, StatusCodes.Status412PreconditionFailed,
             StatusCodes.Status422UnprocessableEntity, StatusCodes.Status428PreconditionRequired);
 

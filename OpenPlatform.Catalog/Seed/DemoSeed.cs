@@ -78,7 +78,7 @@ internal sealed class DemoSeed(ConfigChanges changes, IOptions<CatalogOptions> o
     /// <summary>Makes the configured key the only live one of those that were seeded before it.</summary>
     private async Task ReplaceKeyAsync(ConfigChange change, Guid application, string key)
     {
-        var hash = ApiKey.Hash(options.Value.KeyPepperBytes, key);
+        var hash = GeneratedSecret.Hash(options.Value.KeyPepperBytes, key);
         await change.Connection.ExecuteAsync(change.Sql(
             """
             update credentials set revoked_at = greatest(@Now, created_at), etag = etag + 1
@@ -88,6 +88,6 @@ internal sealed class DemoSeed(ConfigChanges changes, IOptions<CatalogOptions> o
             on conflict (hash) do update set revoked_at = null, etag = credentials.etag + 1
             where credentials.application_id = excluded.application_id and credentials.name = excluded.name and credentials.revoked_at is not null;
             """,
-            new { application, hash, KeyName, id = Guid.CreateVersion7(change.Now), prefix = ApiKey.Shown(key), change.Now }));
+            new { application, hash, KeyName, id = Guid.CreateVersion7(change.Now), prefix = GeneratedSecret.Shown(key), change.Now }));
     }
 }

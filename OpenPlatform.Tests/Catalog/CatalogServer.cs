@@ -39,6 +39,7 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
     public const string AdminToken = "admin-token-of-the-tests";
     public const string ServiceToken = "service-token-of-the-tests";
     public const string Pepper = "pepper-of-the-tests";
+    public const string EnvelopeKey = "b3BlbnBsYXRmb3JtLWVudmVsb3BlLWtleS10ZXN0cyE=";
 
     private readonly Dictionary<string, string?> _settings;
     private readonly string _environment;
@@ -55,6 +56,7 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
             ["OpenPlatform:AdminToken"] = AdminToken,
             ["OpenPlatform:ServiceToken"] = ServiceToken,
             ["OpenPlatform:KeyPepper"] = Pepper,
+            ["OpenPlatform:EnvelopeKey"] = EnvelopeKey,
         };
         foreach (var (key, value) in settings)
         {

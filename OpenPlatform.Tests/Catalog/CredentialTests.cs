@@ -76,10 +76,10 @@ public sealed class CredentialTests(CatalogFixture fixture) : IClassFixture<Cata
     [Fact]
     public void Keys_do_not_repeat_and_show_at_most_a_quarter()
     {
-        var keys = Enumerable.Range(0, 10_000).Select(_ => ApiKey.Create()).ToHashSet();
+        var keys = Enumerable.Range(0, 10_000).Select(_ => GeneratedSecret.Create(GeneratedSecret.ApiKey)).ToHashSet();
         Assert.Equal(10_000, keys.Count);
-        Assert.Equal("ab", ApiKey.Shown("abcdefgh"));
-        Assert.Equal("a", ApiKey.Shown("ab"));
+        Assert.Equal("ab", GeneratedSecret.Shown("abcdefgh"));
+        Assert.Equal("a", GeneratedSecret.Shown("ab"));
     }
 
     /// <summary>Every row of every table as text.</summary>

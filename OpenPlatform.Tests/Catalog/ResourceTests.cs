@@ -25,8 +25,9 @@ public sealed class ResourceTests(CatalogFixture fixture) : IClassFixture<Catalo
         using var read = await admin.GetAsync(created.Headers.Location);
         Assert.Equal(HttpStatusCode.OK, read.StatusCode);
         Assert.Equal(created.Headers.ETag, read.Headers.ETag);
-        answer.Remove("key");
-        var expected = collection == "credentials" ? Without(await read.JsonAsync(), "revokedAt") : await read.JsonAsync();
+        answer.Remove("key"); // what is shown once
+        answer.Remove("secret");
+        var expected = await read.JsonAsync();
         Assert.True(JsonNode.DeepEquals(answer, expected), $"{answer}\n{expected}");
 
         var listed = await ListAllAsync(admin, collection);
@@ -248,13 +249,6 @@ public sealed class ResourceTests(CatalogFixture fixture) : IClassFixture<Catalo
         }
 
         return items;
-    }
-
-    private static JsonObject Without(JsonObject resource, string member)
-    {
-        Assert.Null(resource[member]);
-        resource.Remove(member);
-        return resource;
     }
 }
 

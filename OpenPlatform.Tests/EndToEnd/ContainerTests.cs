@@ -55,6 +55,8 @@ public sealed class ContainerTests(ContainerEngine engine) : IClassFixture<Conta
             {
                 start.Environment[$"Parameters__{secret}"] = $"{secret}-of-this-test"; // or it would be kept in the user's secrets
             }
+
+            start.Environment["Parameters__envelope-key"] = new string('k', 43);
         }
 
         var organization = $"kept-{Guid.NewGuid():N}";
