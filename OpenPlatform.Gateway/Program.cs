@@ -7,6 +7,7 @@ using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Lifecycle;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Mocks;
 using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.PrivatePort;
 using OpenPlatform.Gateway.Protection;
@@ -70,9 +71,10 @@ app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), st
     steps.UseMiddleware<ProtectionMiddleware>();           // CORS preflight, headers of the answer     -> 204, 403
     steps.UseMiddleware<LifecycleMiddleware>();            // deprecated, blocked, retired              -> 410, 503
     steps.UseMiddleware<AuthenticationMiddleware>();       // key, token, signature, certificate       -> 401
-    steps.UseMiddleware<AuthorizationMiddleware>();        // subscription -> plan; where from; once    -> 401, 403
+    steps.UseMiddleware<AuthorizationMiddleware>();        // subscription, plan, scope, where from, once -> 401, 403
     steps.UseMiddleware<RateLimitMiddleware>();            // tokens borrowed ahead of need            -> 429
     steps.UseMiddleware<RequestBodyMiddleware>();          // size, type, digest, schema               -> 400, 413, 415, 422
+    steps.UseMiddleware<MockMiddleware>();                 // an example in place of the backend
     steps.UseUsage();                                      // counts what the backend answers
     steps.UseMiddleware<SplitMiddleware>();                // which backend of the API
     steps.UseMiddleware<CacheMiddleware>();                // opt-in answers from memory               -> 200, 304

@@ -17,7 +17,11 @@ public sealed record CachePolicy(bool Shared = false, int MaxStaleSeconds = 86_4
 /// kept answer that has become stale (needs <see cref="CachePolicy"/>; GET and HEAD), the static answer.
 /// </summary>
 /// <param name="Switched">True: the backend is not asked at all.</param>
-public sealed record DegradationPolicy(bool Switched = false, Guid? AlternateBackendId = null, bool Stale = true, StaticAnswer? Static = null);
+/// <param name="StaleForServerErrors">
+/// True: a kept answer also stands in for the backend's own 500, 502, 503 and 504 (RFC 5861, 4). Without a kept answer the client gets the backend's.
+/// </param>
+public sealed record DegradationPolicy(
+    bool Switched = false, Guid? AlternateBackendId = null, bool Stale = true, StaticAnswer? Static = null, bool StaleForServerErrors = false);
 
 /// <summary>An answer that needs no backend.</summary>
 /// <param name="Status">200 to 599, for example 200 with a default or 503 with an explanation.</param>
@@ -59,7 +63,7 @@ internal static partial class DegradationPolicyValidator
                 problem(at + "/degradation/static/status", "must be 200 to 599, and one that has content");
             }
 
-            if (!MediaType().IsMatch(answer.ContentType))
+            if (!IsMediaType(answer.ContentType))
             {
                 problem(at + "/degradation/static/contentType", "must be a media type such as application/json");
             }
@@ -70,6 +74,8 @@ internal static partial class DegradationPolicyValidator
             }
         }
     }
+
+    internal static bool IsMediaType(string text) => MediaType().IsMatch(text);
 
     [GeneratedRegex("^[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}( ?; ?[A-Za-z0-9-]+=[A-Za-z0-9!#$&^_.+-]+)*\\z", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex MediaType();

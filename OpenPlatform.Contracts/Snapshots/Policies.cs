@@ -35,6 +35,12 @@ public sealed record ApiPolicies
 
     public SecurityHeadersPolicy? SecurityHeaders { get; init; }
 
+    /// <summary>What a caller needs at every operation that does not say so itself: all of them. Null: nothing beyond the subscription.</summary>
+    public IReadOnlyList<string>? Scopes { get; init; }
+
+    /// <summary>True: operations that have an example are answered with it, and their backend is not asked.</summary>
+    public bool? Mock { get; init; }
+
     /// <summary>The <c>components/schemas</c> of the OpenAPI document, to which the schemas of operations refer.</summary>
     public IReadOnlyDictionary<string, JsonElement>? Schemas { get; init; }
 }
@@ -55,6 +61,15 @@ public sealed record OperationPolicies
 
     /// <summary>Its members stand in place of the API's.</summary>
     public BodyPolicy? Body { get; init; }
+
+    /// <summary>In place of the API's; empty: none.</summary>
+    public IReadOnlyList<string>? Scopes { get; init; }
+
+    /// <summary>In place of the API's; true needs an <see cref="Example"/>.</summary>
+    public bool? Mock { get; init; }
+
+    /// <summary>Kept for the time when it is needed: it does nothing while <see cref="Mock"/> is off.</summary>
+    public ExampleAnswer? Example { get; init; }
 
     /// <summary>What a JSON body must match, as the OpenAPI document has it; see <see cref="Schemas.JsonSchemaReader"/>.</summary>
     public JsonElement? RequestSchema { get; init; }

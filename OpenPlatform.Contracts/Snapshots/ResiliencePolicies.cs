@@ -3,8 +3,8 @@ namespace OpenPlatform.Contracts.Snapshots;
 /// <summary>How long the gateway waits for a backend. A member that is null has the gateway's own setting.</summary>
 /// <param name="ConnectMilliseconds">Longest time to connect to an instance, 10 to 60,000 ms.</param>
 /// <param name="FirstByteMilliseconds">
-/// Longest time from a try to the head of the answer, 10 to 3,600,000 ms; then the next try, or 504. While a body of unknown or large size is
-/// being sent, only silence counts (<paramref name="IdleMilliseconds"/>).
+/// Longest time from a try to the head of the answer, 10 to 3,600,000 ms; then the next try, or 504. Where a body is passed on as it comes, from the
+/// end of that body (while it is being sent, only silence counts: <paramref name="IdleMilliseconds"/>); not for the streams of gRPC.
 /// </param>
 /// <param name="IdleMilliseconds">Longest time without any progress in either direction, 10 to 3,600,000 ms.</param>
 /// <param name="TotalMilliseconds">Longest time for all tries and the whole answer, 10 to 3,600,000 ms; null: any, so that streams may last.</param>

@@ -88,6 +88,9 @@ public sealed record PlanModel(Guid PlanId, string Name, IReadOnlyList<RateLimit
     public bool? ReplayCheck { get; init; }
 
     public IReadOnlyList<QuotaModel>? Quotas { get; init; }
+
+    /// <summary>What its applications may do where an operation asks for scopes; null: nothing there, save what an access token says.</summary>
+    public IReadOnlyList<string>? Scopes { get; init; }
 }
 
 /// <summary>The calling program of a partner.</summary>

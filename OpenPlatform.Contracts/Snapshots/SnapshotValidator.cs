@@ -80,6 +80,7 @@ public static partial class SnapshotValidator
             {
                 LimitPolicyValidator.Validate(policies.Limits, $"/apis/{i}/policies/limits", Problem);
                 ResiliencePolicyValidator.Validate(policies, $"/apis/{i}/policies", Problem);
+                ScopeValidator.Validate(policies.Scopes, $"/apis/{i}/policies/scopes", Problem);
                 SplitPolicyValidator.Validate(policies.Split, $"/apis/{i}/policies/split", backends, applications, Problem);
                 DegradationPolicyValidator.Validate(policies, $"/apis/{i}/policies", backends, Problem);
             }
@@ -211,6 +212,8 @@ public static partial class SnapshotValidator
             LimitPolicyValidator.Validate(operation.Policies?.Limits, $"{at}/{i}/policies/limits", problem);
             LimitPolicyValidator.ValidateCost(operation.Policies?.Cost, $"{at}/{i}/policies/cost", problem);
             ResiliencePolicyValidator.Validate(operation.Policies?.Timeouts, $"{at}/{i}/policies/timeouts", problem);
+            ScopeValidator.Validate(operation.Policies?.Scopes, $"{at}/{i}/policies/scopes", problem);
+            ExampleAnswerValidator.Validate(operation.Policies, $"{at}/{i}/policies", problem);
         }
     }
 
@@ -253,6 +256,7 @@ public static partial class SnapshotValidator
             }
 
             LimitPolicyValidator.Validate(plans[i], $"/plans/{i}", problem);
+            ScopeValidator.Validate(plans[i].Scopes, $"/plans/{i}/scopes", problem);
         }
     }
 

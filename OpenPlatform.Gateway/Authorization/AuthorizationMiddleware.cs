@@ -7,8 +7,8 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Authorization;
 
 /// <summary>
-/// What the application may call: not suspended, actively subscribed to the version, from an address that may, identified as its plan accepts it → 403; a
-/// signed request only once → 401.
+/// What the application may call: not suspended, actively subscribed to the version, from an address that may, identified as its plan accepts it, with
+/// the scopes that the operation asks for → 403; a signed request only once → 401.
 /// </summary>
 internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard replays, RefusalWriter refusals)
 {
@@ -19,6 +19,10 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
         if (refusal == Refusal.SchemeNotAccepted)
         {
             context.Response.Headers.WWWAuthenticate = request.Subscription.Plan.Challenge;
+        }
+        else if (refusal == Refusal.InsufficientScope)
+        {
+            context.Response.Headers.WWWAuthenticate = request.Operation.Scopes!.Challenge;
         }
 
         return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
@@ -46,13 +50,16 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
         }
 
         request.Subscription = subscription;
-        return (subscription.Plan.Schemes & request.Scheme) != CredentialScheme.None ? Refusal.None : Refusal.SchemeNotAccepted;
+        return (subscription.Plan.Schemes & request.Scheme) == CredentialScheme.None ? Refusal.SchemeNotAccepted
+            : request.Operation.Scopes is { } scopes && !scopes.IsMet(request) ? Refusal.InsufficientScope
+            : Refusal.None;
     }
 
     /// <summary>Only now: a nonce is used up by a request that may pass, not by one that somebody made up.</summary>
     private async Task OnceAsync(HttpContext context, GatewayRequest request, SignedRequest signed)
     {
         var refusal = signed.Nonce is not { } nonce ? (request.Subscription.Plan.ReplayCheck ? Refusal.IncompleteSignature : Refusal.None)
+            : request.Purpose == RequestPurpose.Explanation ? (replays.IsUsed(nonce) ? Refusal.ReplayedRequest : Refusal.None)
             : !replays.TryUse(nonce) ? Refusal.ReplayedRequest
             : request.Subscription.Plan.ReplayCheck && !await replays.TryUseEverywhereAsync(signed, context.RequestAborted) ? Refusal.ReplayedRequest
             : Refusal.None;

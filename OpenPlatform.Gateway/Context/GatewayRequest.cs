@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Authentication.Signatures;
@@ -41,6 +42,9 @@ internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string re
 
     /// <summary>Set by the authentication step when the request is signed.</summary>
     public SignedRequest? Signed { get; set; }
+
+    /// <summary>Set by the authentication step when the request has an access token: what it grants.</summary>
+    public FrozenSet<string>? TokenScopes { get; set; }
 
     /// <summary>True when the key came as <c>Authorization: Bearer</c>: then that header is a secret of ours and goes no further.</summary>
     public bool KeyInAuthorization { get; set; }

@@ -73,12 +73,17 @@ internal sealed class CacheMiddleware(RequestDelegate next, ResponseCache cache,
     private async Task InvokeAsync(HttpContext context, GatewayRequest request, CachePolicy policy)
     {
         var mayUse = CacheRules.MayUse(context.Request, request);
-        if (mayUse && request.Operation.Api.Degradation?.Switched != true && !CacheRules.WantsFresh(context.Request.Headers)
-            && cache.Find(Key(context, request), request.Application.ApplicationId, context.Request.Headers) is { } kept
-            && time.GetUtcNow() is var now && kept.IsFresh(now))
+        var degradation = request.Operation.Api.Degradation;
+        if (mayUse && degradation?.Switched != true
+            && cache.Find(Key(context, request), request.Application.ApplicationId, context.Request.Headers) is { } kept && time.GetUtcNow() is var now)
         {
-            await WriteAsync(context, request, kept, $"openplatform; hit; ttl={kept.FreshSeconds - kept.Age(now)}", now);
-            return;
+            if (kept.IsFresh(now) && !CacheRules.WantsFresh(context.Request.Headers))
+            {
+                await WriteAsync(context, request, kept, $"openplatform; hit; ttl={kept.FreshSeconds - kept.Age(now)}", now);
+                return;
+            }
+
+            request.StandIn = degradation is { Stale: true, StaleForServerErrors: true } && kept.MayStandIn(now) ? kept : null;
         }
 
         var body = context.Features.Get<IHttpResponseBodyFeature>();

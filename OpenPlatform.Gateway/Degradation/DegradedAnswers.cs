@@ -17,6 +17,9 @@ internal sealed class DegradationModel(DegradationPolicy policy, IReadOnlyDictio
 
     public bool Stale { get; } = policy.Stale;
 
+    /// <summary>Also for the backend's own server errors.</summary>
+    public bool StaleForServerErrors { get; } = policy.StaleForServerErrors;
+
     public StaticAnswer? Static { get; } = policy.Static;
 
     public byte[] StaticBody { get; } = Encoding.UTF8.GetBytes(policy.Static?.Body ?? string.Empty);
@@ -43,7 +46,7 @@ internal sealed class DegradedAnswers(ResponseCache cache, TimeProvider time, Ga
 
         var now = time.GetUtcNow();
         if (degradation.Stale && request.Operation.Api.Cache is not null && CacheRules.MayUse(context.Request, request)
-            && cache.Find(CacheMiddleware.Key(context, request), request.Application.ApplicationId, context.Request.Headers) is { } kept && kept.MayStandIn(now))
+            && (request.StandIn ?? cache.Find(CacheMiddleware.Key(context, request), request.Application.ApplicationId, context.Request.Headers)) is { } kept && kept.MayStandIn(now))
         {
             Mark(context, request, Stale, failure);
             written = CacheMiddleware.WriteAsync(context, request, kept, $"openplatform; hit; ttl={kept.FreshSeconds - kept.Age(now)}; detail=stale-if-error", now);
@@ -67,7 +70,7 @@ internal sealed class DegradedAnswers(ResponseCache cache, TimeProvider time, Ga
         metrics.Degraded(kind);
         var headers = context.Response.Headers;
         headers[Header] = kind;
-        headers[StatusHeader] = ProxyStatus(failure);
+        headers[StatusHeader] = request.ReplacedStatus == 0 ? ProxyStatus(failure) : $"openplatform; received-status={request.ReplacedStatus}";
     }
 
     /// <summary>RFC 9209, 2.3: what went wrong on the way to the backend; null when nothing did.</summary>

@@ -85,7 +85,7 @@ internal sealed class ForwardingMiddleware(
 
                     // A request that spoke for the backend itself: what becomes of it elsewhere says nothing more about it.
                     success = request.Degraded is null && IsOfBackend(failure) ? false : success;
-                    if (!(instance is null || failure == Refusal.BackendUnreachable || request.MayRepeatNow) || !ToAlternate(context, request, degradation, failure))
+                    if (request.ReplacedStatus != 0 || !(instance is null || failure == Refusal.BackendUnreachable || request.MayRepeatNow) || !ToAlternate(context, request, degradation, failure))
                     {
                         break;
                     }
@@ -138,6 +138,11 @@ internal sealed class ForwardingMiddleware(
             }
         }
 
+        if (request.HasBody && request.Replay is null && forward.FirstByte > 0 && !HttpMethods.IsConnect(context.Request.Method) && !Grpc.Is(context.Request))
+        {
+            context.Request.Body = request.Streamed = new(context.Request.Body, request); // not gRPC's: a stream there may begin to answer when it likes
+        }
+
         var wait = Math.Min(Grpc.Asked(context.Request.Headers), forward.Total == 0 ? int.MaxValue : Math.Min(forward.Total, Deadline.Asked(context.Request.Headers)));
         return wait == int.MaxValue ? long.MaxValue : Environment.TickCount64 + wait;
     }
@@ -155,9 +160,9 @@ internal sealed class ForwardingMiddleware(
         request.HeadAt = 0;
         request.MayDiscard = forward.RetryStatuses != 0 && attempt < forward.Retries && request.MayRepeat && request.Backend.Ready.Length > attempt + 1;
 
-        // While a body streams in, only silence counts: a slow client is not a slow backend.
+        // While a body streams in, only silence counts: a slow client is not a slow backend. At its end the first byte is awaited.
         var elsewhere = request.MayRepeat && attempt < forward.Retries && request.Backend.Ready.Length > attempt + 1;
-        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt, evenUnlimited: elsewhere);
+        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt, evenUnlimited: elsewhere || request.Streamed is not null);
         request.Abandoned = false;
         request.Watch = elsewhere ? instance.Silenced.UnsafeRegister(static abandoned => ((GatewayRequest)abandoned!).Abandon(), request) : default;
         instance.Begin();
@@ -171,8 +176,7 @@ internal sealed class ForwardingMiddleware(
         var late = error == ForwarderError.RequestTimedOut
             || (error != ForwarderError.None && request.Deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested);
         request.Watch.Dispose();
-        request.Deadline?.Return();
-        request.Deadline = null;
+        request.EndDeadline();
         var failure = FailureOf(error, exception, late, request, context);
         instance.End(OutcomeOf(error, failure, context), (request.HeadAt == 0 ? time.GetTimestamp() : request.HeadAt) - began);
         if (late)
@@ -197,7 +201,7 @@ internal sealed class ForwardingMiddleware(
     private static bool MayTryAgain(GatewayRequest request, Refusal failure, int attempt, long endsAt)
     {
         var forward = request.Operation.Forward;
-        if (attempt >= forward.Retries || request.Backend.Ready.Length <= attempt + 1 || !IsOfBackend(failure) || endsAt <= Environment.TickCount64)
+        if (request.ReplacedStatus != 0 || attempt >= forward.Retries || request.Backend.Ready.Length <= attempt + 1 || !IsOfBackend(failure) || endsAt <= Environment.TickCount64)
         {
             return false;
         }

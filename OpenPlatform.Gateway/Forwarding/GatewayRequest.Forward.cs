@@ -1,4 +1,5 @@
 using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Forwarding;
 using OpenPlatform.Gateway.Overload;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Resilience;
@@ -19,6 +20,10 @@ internal sealed partial class GatewayRequest
 
     /// <summary>The body, where it is kept for another try.</summary>
     public ReplayBody? Replay { get; set; }
+
+    /// <summary>The body, where it is passed on as it comes and the wait for the answer is limited; what guards <see cref="Deadline"/> then, because the
+    /// body is read beside the answer.</summary>
+    public StreamedBody? Streamed { get; set; }
 
     /// <summary>The clock of this try.</summary>
     public Deadline? Deadline { get; set; }
@@ -46,6 +51,12 @@ internal sealed partial class GatewayRequest
     /// <summary>What stands in for the backend's answer, or null: nothing does.</summary>
     public string? Degraded { get; set; }
 
+    /// <summary>Set by the cache step when a kept answer may stand in for a server error of the backend.</summary>
+    public CachedAnswer? StandIn { get; set; }
+
+    /// <summary>The server error that a kept answer stands in for; 0: none does.</summary>
+    public int ReplacedStatus { get; set; }
+
     /// <summary>Why the alternate backend was asked.</summary>
     public Refusal DegradedBecause { get; set; }
 
@@ -56,14 +67,68 @@ internal sealed partial class GatewayRequest
     public bool Discards(int status) =>
         Discarded = MayDiscard && Operation.Forward.IsRetryStatus(status) && MayRepeatNow && Backend.Retries.TrySpend();
 
+    /// <summary>True when a kept answer is better than this status (RFC 5861, 4): then it is thrown away.</summary>
+    public bool GivesWay(int status)
+    {
+        if (StandIn is null || status is not (500 or 502 or 503 or 504))
+        {
+            return false;
+        }
+
+        ReplacedStatus = status;
+        return Discarded = true;
+    }
+
     /// <summary>The head of the answer is here, and it is the client's.</summary>
     public void Answered()
     {
         AnsweredByBackend = true;
-        HeadAt = Clock.GetTimestamp();
-        Deadline?.Answered();
+        if (Streamed is { } streamed)
+        {
+            lock (streamed)
+            {
+                HeadAt = Clock.GetTimestamp();
+                Deadline?.Answered();
+            }
+        }
+        else
+        {
+            HeadAt = Clock.GetTimestamp();
+            Deadline?.Answered();
+        }
+
         Watch.Unregister(); // it lives
         LeaveOverload(sample: !HasBody);
+    }
+
+    /// <summary>The whole of a streamed body was read: now it is the backend's turn.</summary>
+    public void BodyEnded()
+    {
+        lock (Streamed!)
+        {
+            if (HeadAt == 0)
+            {
+                Deadline?.Await(Operation.Forward.FirstByte);
+            }
+        }
+    }
+
+    /// <summary>The try is over, and with it its clock.</summary>
+    public void EndDeadline()
+    {
+        if (Streamed is { } streamed)
+        {
+            lock (streamed)
+            {
+                Deadline?.Return();
+                Deadline = null;
+            }
+        }
+        else
+        {
+            Deadline?.Return();
+            Deadline = null;
+        }
     }
 
     /// <summary>The instance is frozen: what it has not begun to answer, and somebody else can, is taken from it.</summary>

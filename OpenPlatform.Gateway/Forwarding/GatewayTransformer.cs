@@ -93,7 +93,7 @@ internal sealed class GatewayTransformer : HttpTransformer
         }
 
         var request = GatewayRequest.Of(httpContext);
-        if (request.Discards((int)proxyResponse.StatusCode) || !await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken))
+        if (request.Discards((int)proxyResponse.StatusCode) || request.GivesWay((int)proxyResponse.StatusCode) || !await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken))
         {
             return false;
         }

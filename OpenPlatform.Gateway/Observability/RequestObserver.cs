@@ -58,8 +58,8 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, IOptions
         return Task.CompletedTask;
     }
 
-    /// <summary>What every step would decide about a request, up to the one that would send it on. Nothing is taken and nothing counted,
-    /// except that a signature's nonce counts as seen.</summary>
+    /// <summary>What every step would decide about a request, up to the one that would send it on. Nothing is taken, used up or counted; whether
+    /// other gateways have seen a signature's nonce is not asked.</summary>
     public async Task<RequestDecisions> RehearseAsync(HttpContext context)
     {
         var began = Stopwatch.GetTimestamp();

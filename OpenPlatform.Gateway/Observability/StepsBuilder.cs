@@ -8,7 +8,7 @@ internal sealed class StepsBuilder(IApplicationBuilder inner, List<string> names
     private const string Suffix = "Middleware";
 
     // From here on a request costs something: usage, the backend. What a rehearsal would have done there is told by what it has found out.
-    private static readonly string[] NotRehearsed = ["request-body", "usage", "split", "cache", "forwarding"];
+    private static readonly string[] NotRehearsed = ["request-body", "mock", "usage", "split", "cache", "forwarding"];
 
     public IServiceProvider ApplicationServices
     {

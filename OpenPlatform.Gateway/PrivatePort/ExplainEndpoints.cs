@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using OpenPlatform.Gateway.Observability;
 
@@ -55,6 +56,7 @@ internal static class ExplainEndpoints
         var mark = path.IndexOf('?', StringComparison.Ordinal);
         described.Request.Path = PathString.FromUriComponent(mark < 0 ? path : path[..mark]);
         described.Request.QueryString = mark < 0 ? default : new(path[mark..]);
+        described.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = path; // what signatures are over
         foreach (var (name, value) in request.Headers)
         {
             if (name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))

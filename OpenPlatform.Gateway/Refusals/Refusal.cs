@@ -81,6 +81,9 @@ internal enum Refusal
     /// <summary>The API, or the application, may not be used from this address.</summary>
     AddressNotAllowed,
 
+    /// <summary>The operation asks for scopes that plan or token do not grant; <c>WWW-Authenticate</c> names them.</summary>
+    InsufficientScope,
+
     /// <summary>The plan's rate limit is used up; <c>Retry-After</c> says for how long.</summary>
     RateLimited,
 

@@ -41,6 +41,7 @@ internal static class RefusalTable
         [Refusal.ApplicationSuspended] = new("application-suspended", 403, "The application is suspended", "Ask the operator of this platform."),
         [Refusal.NotSubscribed] = new("not-subscribed", 403, "The application is not subscribed to this API version", "Subscribe to it, or wait for the subscription to become active."),
         [Refusal.AddressNotAllowed] = new("address-not-allowed", 403, "The API may not be called from this address", "Call from an address that the operator of this platform has allowed."),
+        [Refusal.InsufficientScope] = new("insufficient-scope", 403, "The operation needs a scope that was not granted", "Get a token, or a plan, with the scopes that WWW-Authenticate names."),
         [Refusal.RateLimited] = new("rate-limited", 429, "The rate limit is used up", "Wait as many seconds as Retry-After says."),
         [Refusal.QuotaUsedUp] = new("quota-used-up", 429, "The quota is used up", "It begins anew with the next day or month (UTC), in as many seconds as Retry-After says."),
         [Refusal.BadRequestBody] = new("bad-request-body", 400, "The request body could not be read", "Send the whole body as its headers announce it."),

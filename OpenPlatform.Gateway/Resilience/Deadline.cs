@@ -57,6 +57,13 @@ internal sealed class Deadline : CancellationTokenSource
         return deadline;
     }
 
+    /// <summary>The first byte is awaited from now on, at most so many milliseconds and not beyond the end of the whole.</summary>
+    public void Await(int firstByte)
+    {
+        FirstByte = Math.Min(firstByte, Whole);
+        CancelAfter(TimeSpan.FromMilliseconds(FirstByte));
+    }
+
     /// <summary>The head of the answer is here: from now on only the end of the whole counts.</summary>
     public void Answered()
     {

@@ -1,10 +1,16 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Authorization;
+using OpenPlatform.Gateway.Mocks;
 using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Routing;
+
+/// <summary>What makes the parts of an operation out of its model and what its API says.</summary>
+internal sealed record OperationCompilers(
+    Func<OperationModel, ForwardModel> Forward, Func<OperationModel, BodyModel?> Body, Func<OperationModel, ScopeRule?> Scopes, Func<OperationModel, MockModel?> Mock);
 
 /// <summary>
 /// Path and method → operation. Two tries of path segments: the longest base path decides the API version; inside it a literal
@@ -168,7 +174,7 @@ internal sealed class RouteTable
         private readonly Node _basePaths = new();
         private readonly List<MethodSet> _methods = [];
 
-        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, Func<OperationModel, ForwardModel> forward, Func<OperationModel, BodyModel?> body)
+        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, OperationCompilers compilers)
         {
             var root = new Node { Api = api };
             Descend(_basePaths, api.BasePath).Operations = root;
@@ -181,10 +187,12 @@ internal sealed class RouteTable
                 }
 
                 var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
-                node.Methods.Add(new(api, operation.OperationId, operation.Method, text) 
+                node.Methods.Add(new(api, operation.OperationId, operation.Method, text)
                 {
-                    Forward = forward(operation),
-                    Body = body(operation),
+                    Forward = compilers.Forward(operation),
+                    Body = compilers.Body(operation),
+                    Scopes = compilers.Scopes(operation),
+                    Mock = compilers.Mock(operation),
                     Cost = operation.Policies?.Cost ?? 1,
                     OwnLimits = operation.Policies?.Limits is { RateLimits: [_, ..] limits } ? new(limits) : null,
                 });

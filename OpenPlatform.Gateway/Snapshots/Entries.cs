@@ -2,10 +2,12 @@ using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Lifecycle;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Gateway.Mocks;
 using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Addresses;
 using OpenPlatform.Gateway.Protection.Bodies;
@@ -54,6 +56,12 @@ internal sealed record OperationEntry(ApiEntry Api, string OperationId, string M
 
     /// <summary>What its request body must be; null: anything.</summary>
     public BodyModel? Body { get; init; }
+
+    /// <summary>What a caller needs; null: the subscription alone.</summary>
+    public ScopeRule? Scopes { get; init; }
+
+    /// <summary>What answers in place of the backend; null: the backend does.</summary>
+    public MockModel? Mock { get; init; }
 }
 
 /// <summary>One application.</summary>
@@ -79,6 +87,9 @@ internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limi
 
     /// <summary>The same for who used something else.</summary>
     public StringValues Challenge { get; init; }
+
+    /// <summary>What its applications may do where scopes are asked for; null: it says nothing of scopes.</summary>
+    public FrozenSet<string>? Scopes { get; init; }
 
     /// <summary>A signed request counts once over all gateways.</summary>
     public bool ReplayCheck { get; init; }

@@ -1,8 +1,10 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Lifecycle;
+using OpenPlatform.Gateway.Mocks;
 using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Addresses;
 using OpenPlatform.Gateway.Protection.Bodies;
@@ -39,7 +41,7 @@ internal static class SnapshotCompiler
                 Addresses = AddressRule.Compile(api.Policies?.Addresses),
             };
             apis.Add(api.VersionId, entry);
-            routes.Add(entry, api.Operations, resilience.ForApi(api), BodyModel.Compiler(api.Policies));
+            routes.Add(entry, api.Operations, new(resilience.ForApi(api), BodyModel.Compiler(api.Policies), ScopeRule.Compiler(api.Policies), MockModel.Compiler(api.Policies)));
         }
 
         var applications = new Dictionary<Guid, ApplicationEntry>(snapshot.Applications.Count);
@@ -57,6 +59,7 @@ internal static class SnapshotCompiler
                 Priority = p.Priority ?? 5,
                 Schemes = CredentialSchemeSet.Of(p.Schemes),
                 Challenge = CredentialSchemeSet.Challenge(CredentialSchemeSet.Of(p.Schemes)),
+                Scopes = p.Scopes?.ToFrozenSet(StringComparer.Ordinal),
                 ReplayCheck = p.ReplayCheck == true,
             });
         var perApplication = snapshot.Apis.ToDictionary(static a => a.VersionId, static a => a.Policies?.Bulkhead?.MaxConcurrentPerApplication);

@@ -33,4 +33,13 @@ internal sealed class NonceMemory(int capacity, TimeSpan keep, TimeProvider time
             return !_old.Contains(nonce) && _young.Add(nonce);
         }
     }
+
+    /// <summary>True when the nonce is known; it is not added.</summary>
+    public bool Contains(UInt128 nonce)
+    {
+        lock (_lock)
+        {
+            return _young.Contains(nonce) || _old.Contains(nonce);
+        }
+    }
 }

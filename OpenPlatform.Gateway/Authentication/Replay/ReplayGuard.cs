@@ -21,6 +21,9 @@ internal sealed class ReplayGuard(OptionalRedis redis, IOptions<AuthenticationOp
     /// <summary>True when nobody has used the nonce, as far as this gateway knows.</summary>
     public bool TryUse(UInt128 nonce) => _memory.TryAdd(nonce);
 
+    /// <summary>True when somebody has used the nonce, as far as this gateway knows; it is not used up by asking.</summary>
+    public bool IsUsed(UInt128 nonce) => _memory.Contains(nonce);
+
     /// <summary>True when no gateway that shares this Redis has used the nonce; true as well when Redis cannot say.</summary>
     public async ValueTask<bool> TryUseEverywhereAsync(SignedRequest signed, CancellationToken cancellationToken)
     {

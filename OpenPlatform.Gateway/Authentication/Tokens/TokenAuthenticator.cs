@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -44,6 +45,7 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
         }
 
         request.Application = known.Application;
+        request.TokenScopes = known.Scopes;
         return true;
     }
 
@@ -97,8 +99,11 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
             return Refusal.InvalidToken;
         }
 
-        identity.Tokens.Add(digest, new(application, expires + _skewTicks, issuer, keys));
+        // RFC 8693, 4.2: names with spaces between them. Anything else grants nothing.
+        var scopes = (Text(claims, "scope") ?? string.Empty).Split(' ', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
+        identity.Tokens.Add(digest, new(application, expires + _skewTicks, issuer, keys, scopes));
         request.Application = application;
+        request.TokenScopes = scopes;
         return Refusal.None;
     }
 

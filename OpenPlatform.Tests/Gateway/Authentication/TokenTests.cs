@@ -182,6 +182,74 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.NotNull(response.Headers.RetryAfter);
     }
 
+    /// <summary>The platform's own issuer: its keys come with the snapshot, so nothing is fetched and a rotation is a change like any other.</summary>
+    [Fact]
+    public async Task Keys_that_come_with_the_snapshot_are_rotated_by_it_and_never_fetched()
+    {
+        IssuerModel Inline(IssuerModel issuer, params JwkModel[] keys) => issuer with { Algorithms = ["ES256"], JwksUri = null, Keys = keys, Applications = null };
+        static JwkModel Key(string kid, ECDsa key)
+        {
+            var q = key.ExportParameters(false).Q;
+            return new(kid, "EC", "ES256", "P-256", Base64Url.EncodeToString(q.X), Base64Url.EncodeToString(q.Y));
+        }
+
+        string Own(string kid, ECDsa signer) => Token("ES256", kid, signer, claims: static c => c["client_id"] = TestSnapshot.Subscriber.ToString());
+        async Task PublishAsync(Snapshot snapshot)
+        {
+            _catalog.Publish(snapshot);
+            await Eventually.TrueAsync(() => _gateway.Snapshot.Current!.Revision == snapshot.Revision);
+        }
+
+        await PublishAsync(Snapshot(2, issuer => Inline(issuer, Key("first", _ec))));
+        var fetched = _issuer.Requests;
+        Assert.Equal("", await CallAsync(Own("first", _ec)));
+        Assert.Equal("invalid-token", await CallAsync(Own("second", _next)));
+
+        // Published before it signs, gone after its last token.
+        await PublishAsync(Snapshot(3, issuer => Inline(issuer, Key("first", _ec), Key("second", _next))));
+        var old = Own("first", _ec);
+        Assert.Equal("", await CallAsync(old));
+        Assert.Equal("", await CallAsync(Own("second", _next)));
+        await PublishAsync(Snapshot(4, issuer => Inline(issuer, Key("second", _next))));
+        Assert.Equal("invalid-token", await CallAsync(old));
+        Assert.Equal("invalid-token", await CallAsync(Token("ES256", "second", _next, claims: static c => c["client_id"] = Guid.NewGuid().ToString())));
+
+        // From disk, with the catalog away.
+        await _catalog.DisposeAsync();
+        await using var second = await StartAsync(_gateway.StateDirectory);
+        using var client = second.Client(key: null);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", Own("second", _next));
+        using var response = await client.GetAsync(Path, Stop);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(fetched, _issuer.Requests);
+    }
+
+    [Fact]
+    public async Task A_token_grants_its_scopes_as_far_as_the_plan_does()
+    {
+        _catalog.Publish(Scoped(2, null));
+        await Eventually.TrueAsync(() => _gateway.Snapshot.Current!.Revision == 2);
+        foreach (var (scope, granted) in new (object?, bool)[] { ("orders:read", true), ("a  orders:read b", true), ("orders:reading", false), ("", false), (null, false), (new[] { "orders:read" }, false) })
+        {
+            var token = Token("ES256", "ec", claims: c => c["scope"] = scope!);
+            for (var remembered = 0; remembered < 2; remembered++)
+            {
+                Assert.Equal(granted ? "" : "insufficient-scope", await CallAsync(token));
+            }
+        }
+
+        // A token for all that its application may do elsewhere does not widen the plan here.
+        _catalog.Publish(Scoped(3, ["orders:write"]));
+        await Eventually.TrueAsync(() => _gateway.Snapshot.Current!.Revision == 3);
+        Assert.Equal("insufficient-scope", await CallAsync(Token("ES256", "ec", claims: static c => c["scope"] = "orders:read orders:write")));
+
+        Snapshot Scoped(long revision, IReadOnlyList<string>? plan)
+        {
+            var snapshot = Snapshot(revision).WithOperation("listOrders", new() { Scopes = ["orders:read"] });
+            return snapshot with { Plans = [snapshot.Plans[0] with { Scopes = plan }] };
+        }
+    }
+
     [Fact]
     public async Task A_remembered_token_costs_no_allocation_and_ends_with_the_key_or_the_snapshot()
     {
@@ -222,7 +290,7 @@ public sealed class TokenTests : IAsyncLifetime
         var cache = new TokenCache(100);
         var source = _gateway.Snapshot.Current!.Identity!.Issuers[Issuer];
         OpenPlatform.Gateway.Authentication.KeyDigest Digest(int i) => OpenPlatform.Gateway.Authentication.KeyDigest.Read(SHA256.HashData(BitConverter.GetBytes(i)));
-        var token = new VerifiedToken(null!, long.MaxValue, source, source.Keys.Current);
+        var token = new VerifiedToken(null!, long.MaxValue, source, source.Keys.Current, []);
         cache.Add(Digest(-1), token);
         for (var i = 0; i < 1000; i++)
         {

@@ -34,6 +34,40 @@ public sealed class DegradationTests
         await Eventually.TrueAsync(() => catalog.Units == 1);
     }
 
+    [Theory]
+    [InlineData(true, 503, 200)]
+    [InlineData(true, 500, 200)]
+    [InlineData(true, 501, 501)] // says what the backend can, not that it fails
+    [InlineData(false, 503, 503)]
+    public async Task A_kept_answer_stands_in_for_a_server_error_where_the_policy_says_so(bool stands, int status, int seen)
+    {
+        var answer = 200;
+        await using var backend = await TestBackend.StartAsync(context =>
+        {
+            context.Response.StatusCode = Volatile.Read(ref answer);
+            return context.Response.WriteAsync($"answer {answer}", context.RequestAborted);
+        });
+        await using var catalog = await TestCatalog.StartAsync(
+            TestSnapshot.Create([backend.Address]).WithPolicies(new() { Cache = new(), Degradation = new(StaleForServerErrors: stands) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        Assert.Equal("answer 200", await client.GetStringAsync("/orders/v1/orders", Stop));
+        await Eventually.TrueAsync(() => gateway.Services.GetRequiredService<ResponseCache>().Bytes > 0);
+        Volatile.Write(ref answer, status);
+
+        using var response = await client.GetAsync("/orders/v1/orders", Stop);
+        Assert.Equal(seen, (int)response.StatusCode);
+        Assert.Equal($"answer {seen}", await response.Content.ReadAsStringAsync(Stop));
+        Assert.Equal(2, backend.Calls);
+        Assert.Equal(seen == 200 ? ["stale"] : null, response.Headers.TryGetValues("X-Degraded", out var degraded) ? degraded : null);
+        Assert.Equal(seen == 200 ? [$"openplatform; received-status={status}"] : null, response.Headers.TryGetValues("Proxy-Status", out var proxy) ? proxy : null);
+
+        // What was never kept is the backend's own error.
+        using var never = await client.GetAsync("/orders/v1/orders/1", Stop);
+        Assert.Equal($"answer {status}", await never.Content.ReadAsStringAsync(Stop));
+        await Eventually.TrueAsync(() => catalog.Units == (seen == 200 ? 2 : 3)); // who degrades does not bill
+    }
+
     [Fact]
     public async Task A_static_answer_stands_in_for_reads_and_not_for_writes()
     {

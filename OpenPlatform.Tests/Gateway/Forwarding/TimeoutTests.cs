@@ -27,6 +27,24 @@ public sealed class TimeoutTests
     }
 
     [Fact]
+    public async Task The_first_byte_of_an_answer_to_a_streamed_body_is_awaited_from_the_end_of_the_body_on()
+    {
+        await using var backend = await TestBackend.StartAsync(Never);
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(FirstByteMilliseconds: 300) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        var slow = new System.IO.Pipelines.Pipe();
+        var call = client.PostAsync("/orders/v1/orders", new StreamContent(slow.Reader.AsStream()), Stop);
+        await slow.Writer.WriteAsync(new byte[64 << 10], Stop);
+        await Eventually.TrueAsync(() => backend.Calls == 1);
+        await Task.Delay(900, Stop); // longer than the first byte may take
+        Assert.False(call.IsCompleted);
+        await slow.Writer.CompleteAsync();
+        using var response = await call;
+        await PipelineTests.AssertRefusedAsync(response, HttpStatusCode.GatewayTimeout, "backend-timeout");
+    }
+
+    [Fact]
     public async Task A_silent_instance_costs_an_idempotent_request_nothing_but_time()
     {
         await using var silent = await TestBackend.StartAsync(Never);

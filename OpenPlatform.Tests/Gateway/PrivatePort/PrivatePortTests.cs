@@ -139,6 +139,30 @@ public sealed class PrivatePortTests
         Assert.Equal("unknown-path", (await JsonAsync(client, "/explain?path=/nothing")).GetProperty("refusal").GetString());
     }
 
+    [Fact]
+    public async Task A_described_signed_request_does_not_use_up_its_nonce()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(Authentication.Signing.Snapshot(backend.Address));
+        await using var gateway = await GatewayHost.StartAsync(catalog, settings: Authentication.Signing.Setting);
+        using var request = Authentication.Signing.Hmac(HttpMethod.Get, "/orders/v1/orders", TimeProvider.System.GetUtcNow(), Authentication.Signing.Nonce());
+        using var client = Client(gateway);
+        foreach (var (name, values) in request.Headers)
+        {
+            client.DefaultRequestHeaders.TryAddWithoutValidation("Explain-" + name, values);
+        }
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(200, (await JsonAsync(client, "/explain?path=/orders/v1/orders")).GetProperty("status").GetInt32());
+        }
+
+        using var caller = gateway.Client(key: null);
+        using var answer = await caller.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("replayed-request", (await JsonAsync(client, "/explain?path=/orders/v1/orders")).GetProperty("refusal").GetString());
+    }
+
     private static Uri Private(GatewayHost gateway) => gateway.Services.GetRequiredService<PrivatePortHost>().Address!;
 
     private static HttpClient Client(GatewayHost gateway) => new() { BaseAddress = Private(gateway) };
