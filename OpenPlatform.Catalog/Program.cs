@@ -4,6 +4,7 @@ using OpenPlatform.Catalog.Applications;
 using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Backends;
 using OpenPlatform.Catalog.Credentials;
+using OpenPlatform.Catalog.Jobs;
 using OpenPlatform.Catalog.Organizations;
 using OpenPlatform.Catalog.Plans;
 using OpenPlatform.Catalog.Problems;
@@ -31,8 +32,9 @@ builder.Services
     .AddSingleton<ApplicationStore>()
     .AddCredentials()                           // and the envelope of secrets
     .AddSingleton<SubscriptionStore>()
-    .AddSingleton<UsageStore>()
     .AddSingleton<AuditStore>()
+    .AddUsage()                                 // intake, sums by hour, proof
+    .AddJobs()                                  // leader-only work
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {
@@ -55,6 +57,7 @@ admin.MapCredentials();
 admin.MapSubscriptions();
 admin.MapUsage();
 admin.MapAudit();
+admin.MapJobs();
 
 var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();

@@ -13,6 +13,9 @@ public static class InternalApi
     /// <summary>POST a <see cref="Usage.UsageBatch"/>: 200 with a <see cref="Usage.UsageReceipt"/>.</summary>
     public const string UsagePath = "/internal/v1/usage";
 
+    /// <summary>POST a <see cref="Usage.UsedUnitsRequest"/>: 200 with <see cref="Usage.UsedUnits"/>. What quotas are measured by.</summary>
+    public const string UsedUnitsPath = "/internal/v1/usage/used";
+
     /// <summary>Redis channel on which the catalog publishes the number of a new revision; only a hint to ask now.</summary>
     public const string RevisionChannel = "openplatform:revision";
 }

@@ -20,7 +20,8 @@ internal static class StorageServices
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(static provider => CreateDataSource(
-            provider.GetRequiredService<IConfiguration>(), provider.GetRequiredService<ILoggerFactory>()));
+            Required(provider.GetRequiredService<IConfiguration>()), ConnectionName, provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<ReadDatabase>();
         services.AddSingleton<StorageState>();
         services.AddSingleton<MigrationRunner>();
         services.AddHostedService<StorageStarter>();
@@ -28,29 +29,48 @@ internal static class StorageServices
         return services;
     }
 
-    private static NpgsqlDataSource CreateDataSource(IConfiguration configuration, ILoggerFactory loggers)
+    /// <summary>A data source on <paramref name="text"/>. When it names several hosts, the primary among them is used, also after it changed.</summary>
+    public static NpgsqlDataSource CreateDataSource(string text, string name, ILoggerFactory loggers)
     {
-        var text = configuration.GetConnectionString(ConnectionName);
-        if (string.IsNullOrWhiteSpace(text))
-        {
-            throw new InvalidOperationException(
-                $"ConnectionStrings:{ConnectionName} is not set. Set it, for example as the environment variable ConnectionStrings__{ConnectionName}=Host=…;Database=…;Username=…;Password=….");
-        }
-
         var connection = new NpgsqlConnectionStringBuilder(text);
+        var given = new System.Data.Common.DbConnectionStringBuilder { ConnectionString = text }.Keys.Cast<string>()
+            .Select(static key => key.Replace(" ", "", StringComparison.Ordinal)).ToHashSet(StringComparer.OrdinalIgnoreCase);
         // A frozen server must cost a caller seconds, not the drivers' 15 and 30.
-        if (!connection.ContainsKey("Timeout"))
+        if (!given.Contains("Timeout"))
         {
             connection.Timeout = 5;
         }
 
-        if (!connection.ContainsKey("Command Timeout"))
+        if (!given.Contains("CommandTimeout"))
         {
             connection.CommandTimeout = 10;
         }
 
-        return new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = ConnectionName }.UseLoggerFactory(loggers).Build();
+        // Statements are prepared once they have come back a few times.
+        if (!given.Contains("MaxAutoPrepare"))
+        {
+            connection.MaxAutoPrepare = 100;
+        }
+
+        var isOneOfSeveral = connection.Host?.Contains(',', StringComparison.Ordinal) == true;
+        if (isOneOfSeveral && !given.Contains("HostRecheckSeconds"))
+        {
+            // After a failover the other host must be asked at once, not after ten seconds of believing the old news.
+            connection.HostRecheckSeconds = 1;
+        }
+
+        // Said below, of all hosts together.
+        connection.TargetSessionAttributes = null;
+        var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name }.UseLoggerFactory(loggers);
+        return isOneOfSeveral
+            ? builder.BuildMultiHost().WithTargetSession(name == ConnectionName ? TargetSessionAttributes.Primary : TargetSessionAttributes.PreferStandby)
+            : builder.Build();
     }
+
+    private static string Required(IConfiguration configuration) => configuration.GetConnectionString(ConnectionName) is { } text && !string.IsNullOrWhiteSpace(text)
+        ? text
+        : throw new InvalidOperationException(
+            $"ConnectionStrings:{ConnectionName} is not set. Set it, for example as the environment variable ConnectionStrings__{ConnectionName}=Host=…;Database=…;Username=…;Password=….");
 
     // timestamptz comes as a DateTime of kind Utc; the domain speaks DateTimeOffset.
     private sealed class UtcHandler : SqlMapper.TypeHandler<DateTimeOffset>

@@ -16,6 +16,9 @@ internal sealed class StorageState
 
     public bool IsReady => _ready.Task.IsCompletedSuccessfully;
 
+    /// <summary>Ends when it is ready; never, when it never is.</summary>
+    public Task WhenReady => _ready.Task;
+
     /// <summary>Why it is not ready yet; null: still at it.</summary>
     public Exception? LastError => _lastError;
 

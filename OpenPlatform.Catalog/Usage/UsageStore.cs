@@ -1,25 +1,47 @@
+using System.Text.Json;
 using Dapper;
 using Npgsql;
+using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Contracts.Usage;
 
 namespace OpenPlatform.Catalog.Usage;
 
-internal sealed class UsageStore(NpgsqlDataSource database, TimeProvider time)
+internal sealed class UsageStore(NpgsqlDataSource database, ReadDatabase reads, TimeProvider time)
 {
     /// <summary>Inserts a batch and its items, once. False: the same (gateway, epoch, sequence) is there already.</summary>
     public async Task<bool> InsertOnceAsync(UsageBatch batch, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        while (true)
+        {
+            try
+            {
+                return await InsertOnceAsync(connection, batch, cancellationToken);
+            }
+            catch (PostgresException exception) when (UsagePartitions.IsMissing(exception))
+            {
+                // Of a month that nobody made ahead: very late, or of a clock that is far off. Retention may take it away again meanwhile.
+                await UsagePartitions.MakeAsync(connection, batch, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<bool> InsertOnceAsync(NpgsqlConnection connection, UsageBatch batch, CancellationToken cancellationToken)
+    {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var now = time.GetUtcNow();
         var id = Guid.CreateVersion7(now);
         // Of concurrent replays one inserts; the others wait here until it commits (and find it) or fails (and insert it themselves).
         var inserted = await connection.ExecuteAsync(new CommandDefinition(
             """
-            insert into usage_batches (id, gateway, epoch, sequence, units, received_at) values (@id, @Gateway, @Epoch, @Sequence, @Units, @now)
+            insert into usage_batches (id, gateway, epoch, sequence, units, received_at, first_minute) values (@id, @Gateway, @Epoch, @Sequence, @Units, @now, @first)
             on conflict (gateway, epoch, sequence) do nothing
             """,
-            new { id, batch.Gateway, batch.Epoch, batch.Sequence, Units = batch.Items.Sum(static item => item.Units), now }, transaction, cancellationToken: cancellationToken));
+            new
+            {
+                id, batch.Gateway, batch.Epoch, batch.Sequence, Units = batch.Items.Sum(static item => item.Units), now,
+                first = batch.Items.Count == 0 ? now : batch.Items.Min(static item => item.Minute),
+            }, transaction, cancellationToken: cancellationToken));
         if (inserted == 0)
         {
             return false;
@@ -45,47 +67,76 @@ internal sealed class UsageStore(NpgsqlDataSource database, TimeProvider time)
         return true;
     }
 
-    /// <summary>Sums of one moment: the total over the whole filter, and up to <paramref name="fetch"/> rows after <paramref name="after"/>.</summary>
-    public async Task<(long Total, IReadOnlyList<UsageHour> Hours)> SumAsync(UsageFilter filter, UsageHour? after, int fetch, CancellationToken cancellationToken)
-    {
-        var items =
-            $"""
-            from usage_items u
-            where (@Application::uuid is null or u.application_id = @Application)
-              and (@Api::uuid is null or u.version_id in (select id from api_versions where api_id = @Api))
-              and (@From::timestamptz is null or u.minute >= @From)
-              and (@To::timestamptz is null or u.minute < @To)
-            """;
-        var next = after is null ? "" : "where (hour, application_id, version_id, operation_id, status) > (@Hour, @ApplicationId, @VersionId, @OperationId, @Status)";
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-        await using var rows = await connection.QueryMultipleAsync(new CommandDefinition(
-            $"""
-            select coalesce(sum(units), 0)::bigint {items};
+    /// <summary>Sums of one moment: the total over everything, and up to <paramref name="fetch"/> rows after <paramref name="after"/>.</summary>
+    public Task<(long Total, IReadOnlyList<object[]> Rows)> SumAsync(UsageQuery query, object[]? after, int fetch, CancellationToken cancellationToken) =>
+        reads.ReadAsync<(long, IReadOnlyList<object[]>)>(async source =>
+        {
+            await using var connection = await source.OpenConnectionAsync(cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+            await using var total = query.Total(connection);
+            await using var page = query.Rows(connection, after, fetch);
+            var units = (long)(await total.ExecuteScalarAsync(cancellationToken))!;
+            var rows = new List<object[]>();
+            await using var reader = await page.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                var row = new object[reader.FieldCount];
+                reader.GetValues(row);
+                rows.Add(row);
+            }
 
-            with hours as (
-                select date_trunc('hour', u.minute, 'UTC') as hour, u.application_id, u.version_id, u.operation_id, u.status, sum(u.units)::bigint as units
-                {items}
-                group by 1, 2, 3, 4, 5)
-            select h.hour, h.application_id, v.api_id, h.version_id, h.operation_id, h.status, h.units
-            from (select * from hours {next} order by hour, application_id, version_id, operation_id, status limit @fetch) h
-            left join api_versions v on v.id = h.version_id
-            order by h.hour, h.application_id, h.version_id, h.operation_id, h.status;
+            return (units, rows);
+        });
+
+    /// <summary>All rows, not read yet.</summary>
+    public Task<UsageCsv> OpenCsvAsync(UsageQuery query, CancellationToken cancellationToken) =>
+        reads.ReadAsync(source => UsageCsv.OpenAsync(query, source, cancellationToken));
+
+    /// <summary>Units in each of <paramref name="windows"/>, from the primary: a quota is not measured by yesterday's news.</summary>
+    public async Task<IReadOnlyList<long>> UsedAsync(IReadOnlyList<QuotaWindow> windows, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return (await connection.QueryAsync<long>(new(
+            """
+            with pending as materialized (
+                select i.application_id, i.subscription_id, i.minute, i.units from usage_batches b join usage_items i on i.batch_id = b.id where b.rolled_up_at is null)
+            select coalesce((
+                select sum(h.units) from usage_hours h
+                where h.application_id = w.application_id and h.hour >= w.start and (w.subscription_id is null or h.subscription_id = w.subscription_id)
+                  and (w.plan_id is null or h.subscription_id in (select id from subscriptions s where s.application_id = w.application_id and s.plan_id = w.plan_id))), 0)::bigint
+              + coalesce((
+                select sum(p.units) from pending p
+                where p.application_id = w.application_id and p.minute >= w.start and (w.subscription_id is null or p.subscription_id = w.subscription_id)
+                  and (w.plan_id is null or p.subscription_id in (select id from subscriptions s where s.application_id = w.application_id and s.plan_id = w.plan_id))), 0)::bigint
+            from unnest(@applications, @plans, @subscriptions, @starts) with ordinality w (application_id, plan_id, subscription_id, start, n)
+            order by w.n
             """,
             new
             {
-                filter.Application, filter.Api, From = filter.From?.UtcDateTime, To = filter.To?.UtcDateTime, fetch,
-                Hour = after?.Hour.UtcDateTime, after?.ApplicationId, after?.VersionId, after?.OperationId, Status = (short?)after?.Status,
-            }, transaction, cancellationToken: cancellationToken));
-        var total = await rows.ReadSingleAsync<long>();
-        var hours = (await rows.ReadAsync<Row>()).Select(static row => row.ToHour());
-        return (total, [.. hours]);
+                applications = windows.Select(static window => window.ApplicationId).ToArray(),
+                plans = windows.Select(static window => window.PlanId).ToArray(),
+                subscriptions = windows.Select(static window => window.SubscriptionId).ToArray(),
+                starts = windows.Select(static window => window.From.UtcDateTime).ToArray(),
+            }, cancellationToken: cancellationToken))).AsList();
+    }
+
+    public async Task<UsageReconciliations> ReconciliationsAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var rows = (await connection.QueryAsync<ReconciliationRow>(new(
+            """
+            select finished_at, complete, hours, units_batches, units_items, units_hours, differences::text, repaired
+            from (select distinct on (complete) * from usage_reconciliations order by complete, finished_at desc) last
+            """, cancellationToken: cancellationToken))).AsList();
+        return new(rows.Find(static row => row.Complete)?.ToReconciliation(), rows.Find(static row => !row.Complete)?.ToReconciliation());
     }
 
     private static T[] Column<T>(UsageBatch batch, Func<UsageUnits, T> member) => [.. batch.Items.Select(member)];
 
-    private sealed record Row(DateTimeOffset Hour, Guid ApplicationId, Guid? ApiId, Guid VersionId, string OperationId, short Status, long Units)
+    private sealed record ReconciliationRow(
+        DateTimeOffset FinishedAt, bool Complete, long Hours, long? UnitsBatches, long UnitsItems, long UnitsHours, string Differences, bool Repaired)
     {
-        public UsageHour ToHour() => new(Hour, ApplicationId, ApiId, VersionId, OperationId, Status, Units);
+        public UsageReconciliation ToReconciliation() => new(FinishedAt, Hours, UnitsBatches, UnitsItems, UnitsHours,
+            JsonSerializer.Deserialize<UsageDifference[]>(Differences, JsonSerializerOptions.Web)!, Repaired);
     }
 }
