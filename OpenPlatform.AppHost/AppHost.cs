@@ -24,6 +24,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
     .WithEnvironment("OpenPlatform__EnvelopeKey", $"{envelopeKey}=")
     .WithEnvironment("OpenPlatform__DemoKey", demoKey)
     .WithPublicPort("OPENPLATFORM_CATALOG_PORT")
+    .WithMigrations("--migrate").WithOutboundTraffic().WithResources(cpu: 0.5, memoryMiB: 512).WithAutoscale(2, 6) // [+] deployed
     .WithHttpHealthCheck("/health");
 
 var orders = builder.AddProject<Projects.Orders>("orders")
@@ -31,6 +32,7 @@ var orders = builder.AddProject<Projects.Orders>("orders")
     .WithEndpoint("http", endpoint => endpoint.Port = null)          // any free port: callers go through the gateway
     .WithReference(redis).WaitFor(redis)
     .WithEnvironment("OpenPlatform__Leases__Key", ordersLeaseKey)
+    .WithAddressableInstances().WithResources(cpu: 0.25, memoryMiB: 256).WithAutoscale(3, 12) // [+] deployed; the gateway picks one
     .WithHttpHealthCheck("/health");
 
 var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
@@ -45,9 +47,12 @@ var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithEnvironment("OpenPlatform__Leases__Keys__gateway", gatewayLeaseKey)
     .WithEnvironment("OpenPlatform__Leases__Keys__orders", ordersLeaseKey)
     .WithStateDirectory("OpenPlatform__StateDirectory")              // [+] last good snapshot, usage spool
+    .WithPrivatePort("OpenPlatform__Gateway__PrivatePort__Url").WithOutboundTraffic()                                // [+] probes
+    .WithResources(cpu: 1, memoryMiB: 512).WithAutoscale(3, 30, inFlightPerCore: 200)                                // [+] deployed
     .WithPublicPort("OPENPLATFORM_GATEWAY_PORT")
     .WithHttpHealthCheck("/health")
     .WithExternalHttpEndpoints();
 
+builder.AddKubernetesEnvironment("k8s");
 builder.AddWelcome(gateway, catalog, demoKey, adminToken);
 builder.Build().Run();

@@ -12,5 +12,14 @@ internal static class AspireFallbacks
         Directory.CreateDirectory(folder);
         return builder.WithEnvironment(environmentVariable, folder);
     }
+
+    // What only a deployment needs. Aspire's own publishers have no words for it: there the Kubernetes resources are customized by hand.
+    public static IResourceBuilder<T> WithAutoscale<T>(this IResourceBuilder<T> builder, int min, int max, int cpuPercent = 70, int? inFlightPerCore = null)
+        where T : IResource => builder;
+    public static IResourceBuilder<T> WithResources<T>(this IResourceBuilder<T> builder, double cpu, int memoryMiB) where T : IResource => builder;
+    public static IResourceBuilder<T> WithPrivatePort<T>(this IResourceBuilder<T> builder, string environmentVariable, int port = 8081) where T : IResource => builder;
+    public static IResourceBuilder<T> WithMigrations<T>(this IResourceBuilder<T> builder, params string[] arguments) where T : IResource => builder;
+    public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
+    public static IResourceBuilder<T> WithOutboundTraffic<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
 }
 #endif

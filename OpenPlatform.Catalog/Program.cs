@@ -42,6 +42,11 @@ if (builder.Environment.IsDevelopment())
 }
 
 var app = builder.Build();
+if (MigrateCommand.IsAsked(args))
+{
+    return await MigrateCommand.RunAsync(app.Services, Console.Error);
+}
+
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();

@@ -1,6 +1,6 @@
 namespace OpenPlatform.Hosting;
 
-/// <summary>The switches that the Aspire tools give an AppHost, and the configuration keys they mean.</summary>
+/// <summary>The switches that a person or the Aspire tools give an AppHost, and the configuration keys they mean.</summary>
 internal static class CommandLineSwitches
 {
     private static readonly Dictionary<string, string> Keys = new(StringComparer.OrdinalIgnoreCase)
@@ -9,6 +9,9 @@ internal static class CommandLineSwitches
         ["--publisher"] = "Publishing:Publisher",
         ["--step"] = "Pipeline:Step",
         ["--output-path"] = "Pipeline:OutputPath",
+        ["--environment-name"] = "Publishing:EnvironmentName",
+        ["--image-registry"] = "Publishing:ImageRegistry",
+        ["--image-tag"] = "Publishing:ImageTag",
         ["--log-level"] = "Pipeline:LogLevel",
         ["--include-exception-details"] = "Pipeline:IncludeExceptionDetails",
         ["--clear-cache"] = "Pipeline:ClearCache",

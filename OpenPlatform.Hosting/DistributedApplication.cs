@@ -3,6 +3,7 @@ using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OpenPlatform.Hosting;
+using OpenPlatform.Hosting.Publishing;
 
 namespace Aspire.Hosting;
 
@@ -65,6 +66,11 @@ public class DistributedApplication : IHost, IAsyncDisposable
 
     public virtual async Task RunAsync(CancellationToken cancellationToken = default)
     {
+        if (Services.GetService<HostingOptions>() is { Help: true, ApplicationName: var name })
+        {
+            Console.WriteLine(CommandHelp.Text(name, Services.GetRequiredService<DistributedApplicationModel>(), Services.GetServices<IPublishStep>()));
+            return;
+        }
         try
         {
             await StartAsync(cancellationToken);

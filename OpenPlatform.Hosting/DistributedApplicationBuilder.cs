@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenPlatform.Hosting;
+using OpenPlatform.Hosting.Publishing;
 
 namespace Aspire.Hosting;
 
@@ -32,7 +33,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         AppHostPath = Path.Join(AppHostDirectory, Metadata("apphostprojectname") ?? AppHostAssembly?.GetName().Name);
 
         // The host reads its own settings from the configuration, which then needs the switches by their configuration names.
-        settings.Args = CommandLineSwitches.Map(options.Args ?? []);
+        settings.Args = CommandLineSwitches.Map(CommandHelp.Without(options.Args ?? []));
         settings.ApplicationName ??= AppHostAssembly?.GetName().Name;
         settings.ContentRootPath ??= AppHostDirectory;
         _host = new(settings);
@@ -48,7 +49,9 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         }
 
         var publisher = Configuration["Publishing:Publisher"];
-        var operation = Configuration["AppHost:Operation"] ?? (publisher is null ? "run" : "publish");
+        // Help tells of the environments, which a run does not have.
+        var help = CommandHelp.IsAsked(options.Args ?? []);
+        var operation = help ? "publish" : Configuration["AppHost:Operation"] ?? (publisher is null ? "run" : "publish");
         _executionOptions = operation.ToLowerInvariant() switch
         {
             _ when publisher is not null => new(DistributedApplicationOperation.Publish, publisher),
@@ -62,6 +65,7 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
         {
             RandomizePorts = Configuration.GetValue("DcpPublisher:RandomizePorts", defaultValue: false),
             DashboardEnabled = ExecutionContext.IsRunMode && !options.DisableDashboard,
+            Help = help,
             TemporaryData = string.Equals(Configuration["OPENPLATFORM_DATA"], "temporary", StringComparison.OrdinalIgnoreCase),
             ApplicationId = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(AppHostPath)))[..16],
             ApplicationName = options.DashboardApplicationName ?? AppHostAssembly?.GetName().Name?.Replace(".AppHost", "", StringComparison.Ordinal) ?? "Application",

@@ -15,4 +15,7 @@ internal sealed class HostingOptions
     public string ApplicationId { get; set; } = "";
     /// <summary>Name shown by the dashboard.</summary>
     public string ApplicationName { get; set; } = "";
+
+    /// <summary><c>--help</c>: the application tells what it can do, and does none of it.</summary>
+    public bool Help { get; set; }
 }

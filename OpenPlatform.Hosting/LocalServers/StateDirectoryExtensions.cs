@@ -8,7 +8,7 @@ public static class StateDirectoryExtensions
 {
     /// <summary>
     /// Gives the resource a folder of its own, kept between runs (temporary in tests or with <c>OPENPLATFORM_DATA=temporary</c>).
-    /// Replicas share it. Published, the variable is not set: where state lives there is the platform's decision.
+    /// Replicas share it. Deployed, each instance has a volume of its own; in the Aspire manifest the variable is not set, since it has no words for that.
     /// </summary>
     /// <param name="builder">The resource.</param>
     /// <param name="environmentVariable">Receives the absolute path, such as <c>OpenPlatform__StateDirectory</c>.</param>
@@ -16,7 +16,7 @@ public static class StateDirectoryExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(environmentVariable);
-        return builder.WithEnvironment(context =>
+        return builder.WithAnnotation(new StateDirectoryAnnotation(environmentVariable)).WithEnvironment(context =>
         {
             if (context.ExecutionContext.IsRunMode)
             {

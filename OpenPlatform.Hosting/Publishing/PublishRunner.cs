@@ -2,6 +2,7 @@ using Aspire.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using OpenPlatform.Hosting.Publishing;
 
 namespace OpenPlatform.Hosting;
 
@@ -22,18 +23,26 @@ internal sealed class PublishRunner(IEnumerable<IPublishStep> steps, IPublishing
     {
         var name = configuration["Pipeline:Step"] ?? (configuration["Publishing:Publisher"] == "manifest" ? "publish-manifest" : "publish");
         var step = steps.FirstOrDefault(s => s.Name == name);
-        Report(PublishingActivityType.Step, CompletionState.InProgress, step?.Description ?? name, null);
+        var description = step?.Description ?? name;
+        Report(PublishingActivityType.Step, nameof(PublishingActivityType.Step), CompletionState.InProgress, description);
+        PublishTask? current = null;
         try
         {
             if (step is null)
             {
                 throw new DistributedApplicationException($"--step '{name}' is unknown. Available steps: {string.Join(", ", steps.Select(s => s.Name))}.");
             }
-            Report(PublishingActivityType.Task, CompletionState.InProgress, step.Description, null);
-            var written = await step.RunAsync(configuration["Pipeline:OutputPath"], cancellationToken);
-            Report(PublishingActivityType.Task, CompletionState.Completed, step.Description, written);
-            Report(PublishingActivityType.Step, CompletionState.Completed, step.Description, written);
-            Report(PublishingActivityType.PublishComplete, CompletionState.Completed, $"Published: {written}", null);
+            var written = new List<string>();
+            foreach (var task in step.Tasks(configuration["Pipeline:OutputPath"]))
+            {
+                current = task;
+                Report(PublishingActivityType.Task, task.Id, CompletionState.InProgress, task.Description);
+                written.Add(await task.RunAsync(cancellationToken));
+                Report(PublishingActivityType.Task, task.Id, CompletionState.Completed, task.Description, written[^1]);
+            }
+            var all = string.Join(", ", written);
+            Report(PublishingActivityType.Step, nameof(PublishingActivityType.Step), CompletionState.Completed, description, all);
+            Report(PublishingActivityType.PublishComplete, nameof(PublishingActivityType.PublishComplete), CompletionState.Completed, $"Published: {all}");
         }
 #pragma warning disable CA1031 // Whatever went wrong is told and makes the exit code.
         catch (Exception error)
@@ -41,21 +50,22 @@ internal sealed class PublishRunner(IEnumerable<IPublishStep> steps, IPublishing
         {
             Environment.ExitCode = 1;
             var reason = configuration.GetValue("Pipeline:IncludeExceptionDetails", defaultValue: false) ? error.ToString() : error.Message;
-            if (step is not null)
+            if (current is not null)
             {
-                Report(PublishingActivityType.Task, CompletionState.CompletedWithError, step.Description, reason);
+                Report(PublishingActivityType.Task, current.Id, CompletionState.CompletedWithError, current.Description, reason);
             }
-            Report(PublishingActivityType.Step, CompletionState.CompletedWithError, step?.Description ?? name, reason);
-            Report(PublishingActivityType.PublishComplete, CompletionState.CompletedWithError, reason, null);
+            Report(PublishingActivityType.Step, nameof(PublishingActivityType.Step), CompletionState.CompletedWithError, description, reason);
+            Report(PublishingActivityType.PublishComplete, nameof(PublishingActivityType.PublishComplete), CompletionState.CompletedWithError, reason);
         }
     }
 
-    private void Report(PublishingActivityType type, CompletionState state, string text, string? message)
+    private void Report(PublishingActivityType type, string id, CompletionState state, string text, string? message = null)
     {
-        reporter.Report(new(type, type.ToString(), text, state, type == PublishingActivityType.Task ? nameof(PublishingActivityType.Step) : null, message));
-        if (!options.Quiet && (type == PublishingActivityType.PublishComplete || state == CompletionState.InProgress && type == PublishingActivityType.Step))
+        reporter.Report(new(type, id, text, state, type == PublishingActivityType.Task ? nameof(PublishingActivityType.Step) : null, message));
+        if (!options.Quiet && (type == PublishingActivityType.PublishComplete || state == CompletionState.InProgress))
         {
-            (state == CompletionState.CompletedWithError ? Console.Error : Console.Out).WriteLine(state == CompletionState.CompletedWithError ? $"error: {text}" : text);
+            (state == CompletionState.CompletedWithError ? Console.Error : Console.Out).WriteLine(
+                state == CompletionState.CompletedWithError ? $"error: {text}" : type == PublishingActivityType.Task ? $"  {text}" : text);
         }
     }
 }
@@ -63,7 +73,8 @@ internal sealed class PublishRunner(IEnumerable<IPublishStep> steps, IPublishing
 internal static class PublishServices
 {
     internal static IServiceCollection AddPublishing(this IServiceCollection services) => services
-        .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<ManifestStep>(s, "publish"))
+        .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<EnvironmentsStep>(s))
         .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<ManifestStep>(s, "publish-manifest"))
+        .AddSingleton<IParameterQuestions, ConsoleQuestions>()
         .AddHostedService<PublishRunner>();
 }

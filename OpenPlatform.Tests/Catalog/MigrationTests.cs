@@ -105,6 +105,40 @@ public sealed class MigrationTests(SharedPostgres postgres)
     }
 
     [Fact]
+    public async Task Migrate_mode_needs_nothing_but_the_database_and_ends_when_it_is_up_to_date()
+    {
+        var connectionString = await postgres.CreateDatabaseAsync();
+
+        Assert.Equal((0, ""), await MigrateAsync(connectionString));
+        Assert.Equal((0, ""), await MigrateAsync(connectionString));
+
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        await using var connection = await database.OpenConnectionAsync();
+        Assert.Equal(Migrations.Embedded().Count, await connection.ExecuteScalarAsync<int>("select count(*)::int from schema_migrations"));
+        await connection.ExecuteAsync("update schema_migrations set checksum = 'x'");
+        var (exitCode, said) = await MigrateAsync(connectionString);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("was changed after it was applied", said, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int ExitCode, string Errors)> MigrateAsync(string connectionString)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll"), "--migrate"])
+        {
+            WorkingDirectory = AppContext.BaseDirectory,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+            Environment = { ["ConnectionStrings__catalogdb"] = connectionString },
+        })!;
+        var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await output;
+        return (process.ExitCode, errors);
+    }
+
+    [Fact]
     public async Task A_database_that_does_not_fit_ends_the_process_with_an_error_that_says_why()
     {
         var connectionString = await postgres.CreateDatabaseAsync();

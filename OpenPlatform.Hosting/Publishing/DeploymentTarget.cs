@@ -1,0 +1,32 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using OpenPlatform.Hosting.Publishing;
+
+namespace OpenPlatform.Hosting;
+
+/// <summary>A resource of the AppHost that stands for a place to deploy to. What it writes depends on nothing but the model.</summary>
+internal interface IDeploymentTarget : IResource
+{
+    /// <summary>As a person says it: "Kubernetes".</summary>
+    string Target { get; }
+
+    IEnumerable<DeploymentFile> Write(DeploymentModel model);
+}
+
+/// <param name="Path">Below the environment's folder, with forward slashes.</param>
+/// <param name="Text">Lines end with a line feed.</param>
+internal sealed record DeploymentFile(string Path, string Text);
+
+internal static class DeploymentTargets
+{
+    /// <summary>Adds the environment where it is published; a local run does not show it.</summary>
+    internal static IResourceBuilder<T> AddDeploymentTarget<T>(this IDistributedApplicationBuilder builder, T target) where T : class, IDeploymentTarget
+    {
+        if (builder.ExecutionContext.IsRunMode)
+        {
+            return builder.CreateResourceBuilder(target);
+        }
+
+        return builder.AddResource(target).WithAnnotation(ManifestPublishingCallbackAnnotation.Ignore);
+    }
+}
