@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Aspire.Hosting;
 using OpenPlatform.Hosting.Publishing.Yaml;
 
@@ -54,16 +52,19 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
     }
 
     /// <summary>The command that makes the Secret, with a good value for what is only ever generated.</summary>
-    internal string SecretCommand(IEnumerable<string> keys, string environment)
+    private string SecretCommand(IEnumerable<string> keys, string environment) =>
+        $"kubectl create secret generic {model.Name}-secrets --namespace {Overlays.Namespace(model, environment)}" + string.Concat(keys.Select(key => $" \\\n  --from-literal={key}={Supplied(key)}"));
+
+    /// <summary>Letters and digits only: a password that becomes part of a URL or a connection string needs no escape.</summary>
+    private string Supplied(string key)
     {
-        var command = new StringBuilder($"kubectl create secret generic {model.Name}-secrets --namespace {Overlays.Namespace(model, environment)}");
-        foreach (var key in keys)
+        if (key.EndsWith("-connection-string", StringComparison.Ordinal))
         {
-            // Letters and digits only: a password that becomes part of a URL or a connection string needs no escape.
-            command.Append(CultureInfo.InvariantCulture, $" \\\n  --from-literal={key}={(key.EndsWith("-connection-string", StringComparison.Ordinal) ? "'…'" : "\"$(openssl rand -hex 24)\"")}");
+            return "'…'";
         }
 
-        return command.ToString();
+        var length = model.Secrets.FirstOrDefault(s => s.Name == key)?.Length ?? 32;
+        return $"\"$(openssl rand -base64 {Math.Max(96, length * 2)} | tr -dc A-Za-z0-9 | head -c {length})\"";
     }
 
     private IEnumerable<string> SecretKeys(YamlNode node) => node switch

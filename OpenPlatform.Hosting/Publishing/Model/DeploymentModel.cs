@@ -106,7 +106,8 @@ internal sealed record DatabaseModel(string Name, string? CreationScript);
 
 /// <param name="Value">Of one that is not secret and has one here; a secret's is never read.</param>
 /// <param name="Secret">Given where it is deployed: secrets, and what is generated.</param>
-internal sealed record ParameterModel(string Name, bool Secret, string? Value, string? Description);
+/// <param name="Length">Characters of one that is generated; null: whoever deploys knows it.</param>
+internal sealed record ParameterModel(string Name, bool Secret, string? Value, string? Description, int? Length = null);
 
 /// <param name="Ports">Sorted; those of <paramref name="To"/>.</param>
 internal sealed record FlowModel(string From, string To, IReadOnlyList<int> Ports);

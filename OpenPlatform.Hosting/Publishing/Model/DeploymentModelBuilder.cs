@@ -207,7 +207,7 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
             : parameter.TryGetValue(out var text, out var reason) ? text
             : await questions.AskAsync(parameter.Name, parameter.Description, cancellationToken)
               ?? throw new DistributedApplicationException($"Parameter {reason}");
-        return Keep(parameter, new(parameter.Name, given, value, parameter.Description));
+        return Keep(parameter, new(parameter.Name, given, value, parameter.Description, ((parameter.Default as KeptParameterDefault)?.Inner ?? parameter.Default) is GenerateParameterDefault generated ? generated.MinLength : null));
     }
 
     private ParameterModel Keep(ParameterResource resource, ParameterModel parameter)

@@ -115,6 +115,8 @@ public sealed class FlowTests
         Assert.DoesNotContain(published.Base(), o => o.Kind == "Secret");
         Assert.All(published.Model.Secrets, secret => Assert.Contains($"--from-literal={secret.Name}=", published.Files["README.md"], StringComparison.Ordinal));
         Assert.All(published.Model.Secrets, secret => Assert.Contains(secret.Name, secrets));
+        // The base64 of 32 bytes, but for its last character.
+        Assert.Contains("--from-literal=envelope-key=\"$(openssl rand -base64 96 | tr -dc A-Za-z0-9 | head -c 43)\"", published.Files["README.md"], StringComparison.Ordinal);
     }
 
     private static IResource Owner(IResource resource) => resource is IResourceWithParent child ? child.Parent : resource;
