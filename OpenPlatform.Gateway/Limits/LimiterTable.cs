@@ -7,7 +7,8 @@ using OpenPlatform.Gateway.Snapshots;
 namespace OpenPlatform.Gateway.Limits;
 
 /// <summary>All limiters of this gateway: they live longer than a snapshot, so a new revision gives nobody a fresh limit.</summary>
-internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, GatewayCount gateways, IOptions<LimitOptions> options, TimeProvider time)
+/// <param name="history">Null where there is no catalog.</param>
+internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, GatewayCount gateways, IOptions<LimitOptions> options, TimeProvider time, QuotaHistory? history = null)
 {
     private readonly ConcurrentDictionary<string, RateLimiter> _limiters = new(StringComparer.Ordinal);
 
@@ -46,13 +47,14 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
             .. subscription.Api.Limits.Select(limit => Get(limit.Shared == true ? version : $"{application}:{version}", RateLimit.Of(limit, "api-"))),
             .. own.Select(limit => Get(
                 (limit.Shared == true ? version : $"{application}:{version}") + ":" + operation.OperationId, RateLimit.Of(limit, "operation-"))),
-            .. subscription.Plan.Quotas.Select(quota => Get(plan, RateLimit.Of(quota))),
+            .. subscription.Plan.Quotas.Select(quota => Get(
+                plan, RateLimit.Of(quota), history is null ? null : new(history, subscription.Application.ApplicationId, subscription.Plan.PlanId))),
         ]);
     }
 
-    private RateLimiter Get(string scope, RateLimit limit) => _limiters.GetOrAdd(
+    private RateLimiter Get(string scope, RateLimit limit, QuotaOwner? owner = null) => _limiters.GetOrAdd(
         $"openplatform:limit:{{{scope}:{limit.Name}:{limit.Capacity}{(limit.Exact ? ":exact" : "")}}}",
-        key => new(key, limit, options.Value.LoanDeadline, lender, clock, gateways, time));
+        key => new(key, limit, options.Value.LoanDeadline, lender, clock, gateways, time, owner));
 }
 
 /// <summary>The limits of one operation, and the sets that the subscriptions have met there so far.</summary>

@@ -69,6 +69,9 @@ internal struct LocalBucket
         }
     }
 
+    /// <summary>From now on it is full again at this time (µs), whatever it held.</summary>
+    public void Restart(long full) => Volatile.Write(ref _arrival, full * Nanoseconds);
+
     /// <summary>Takes a charge back.</summary>
     public void Refund(double interval) => Interlocked.Add(ref _arrival, -Cost(interval));
 

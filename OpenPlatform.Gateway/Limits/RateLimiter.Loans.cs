@@ -5,6 +5,9 @@ namespace OpenPlatform.Gateway.Limits;
 /// <summary>How a limiter borrows, and how it waits for it.</summary>
 internal sealed partial class RateLimiter
 {
+    /// <summary>Between two questions to a catalog that did not answer, µs.</summary>
+    private const long AskEvery = 1_000_000;
+
     private static long _awaited;
 
     private readonly TimeSpan _deadline;
@@ -20,8 +23,17 @@ internal sealed partial class RateLimiter
     private string _bucket = "";
     private long _periodEnd = long.MaxValue;
 
-    // True until the first loan of the period: nobody knows what other gateways have used.
+    // True until the first loan of the period: Redis has not told what other gateways have used.
     private bool _unheard;
+
+    // Of a quota of which this gateway has not counted since the period began, until Redis or the catalog has said what is used: ask before
+    // anything is taken for granted.
+    private readonly QuotaOwner? _owner;
+    private DateTimeOffset _periodBegin;
+    private bool _mustAsk;
+    private long _baseline;
+    private long _aloneUntil; // µs of the clock: the catalog did not answer, do not ask again before
+    private Task? _asking;
 
     /// <summary>Requests of this process that have waited for a loan so far.</summary>
     public static long Awaited => Volatile.Read(ref _awaited);
@@ -38,20 +50,19 @@ internal sealed partial class RateLimiter
         Interlocked.Increment(ref _awaited);
         try
         {
+            if (!_lender.IsUsable && Volatile.Read(ref _mustAsk))
+            {
+                await InTimeAsync(AskCatalog(), deadline);
+                return (TakeLocally(_clock.Now, cost, out var alone), alone);
+            }
+
             while (true)
             {
                 // The loan serves all who wait, and it may be another waiter who gets its tokens: then there is the next loan.
                 var loan = BeginLoan(cost);
-                var left = TimeSpan.FromMicroseconds(Math.Max(1, deadline - _clock.Now));
-                if (!loan.IsCompleted)
+                if (!await InTimeAsync(loan, deadline) && Volatile.Read(ref _asking) is null)
                 {
-                    using var stop = new CancellationTokenSource();
-                    var first = await Task.WhenAny(loan, Task.Delay(left, _time, stop.Token));
-                    await stop.CancelAsync();
-                    if (first != loan)
-                    {
-                        _lender.Suspect();
-                    }
+                    _lender.Suspect();
                 }
 
                 var now = _clock.Now;
@@ -60,7 +71,7 @@ internal sealed partial class RateLimiter
                     return (LimitDecision.Allowed, 0);
                 }
 
-                if (!_lender.IsUsable || now >= deadline)
+                if (!_lender.IsUsable || now >= deadline || now < Volatile.Read(ref _aloneUntil))
                 {
                     return (TakeLocally(now, cost, out var localWait), localWait);
                 }
@@ -76,6 +87,71 @@ internal sealed partial class RateLimiter
             Interlocked.Add(ref _waiting, -cost);
         }
     }
+
+    /// <summary>Waits for a loan, or for the catalog; false: it took too long, and until it comes nobody waits for it any more.</summary>
+    private async ValueTask<bool> InTimeAsync(Task task, long deadline)
+    {
+        if (!task.IsCompleted)
+        {
+            using var stop = new CancellationTokenSource();
+            var first = await Task.WhenAny(task, Task.Delay(TimeSpan.FromMicroseconds(Math.Max(1, deadline - _clock.Now)), _time, stop.Token));
+            await stop.CancelAsync();
+            if (first != task)
+            {
+                if (Volatile.Read(ref _asking) is not null)
+                {
+                    Volatile.Write(ref _aloneUntil, _clock.Now + AskEvery);
+                }
+
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>True when a request of a quota should wait for what the catalog knows, because Redis cannot say it.</summary>
+    private bool MustAskCatalog(long now) => Volatile.Read(ref _mustAsk) && !_lender.IsUsable && now >= Volatile.Read(ref _aloneUntil);
+
+    private Task AskCatalog()
+    {
+        lock (_loanLock)
+        {
+            return _asking ??= Task.Run(AskCatalogAsync);
+        }
+    }
+
+    private async Task AskCatalogAsync()
+    {
+        var begin = _periodBegin;
+        var used = await _owner!.UsedAsync(begin);
+        lock (_loanLock)
+        {
+            _asking = null;
+            if (begin != _periodBegin || !_mustAsk)
+            {
+                return;
+            }
+
+            if (used is not { } units)
+            {
+                Volatile.Write(ref _aloneUntil, _clock.Now + AskEvery);
+                return;
+            }
+
+            _baseline = units;
+            Volatile.Write(ref _mustAsk, false);
+            Volatile.Write(ref _aloneUntil, 0);
+
+            // What was given on trust is counted with what the catalog knows, no longer with the worst.
+            _local.Restart(UnheardLevel() + (long)(Volatile.Read(ref _unpaid) * Interval()));
+        }
+    }
+
+    /// <summary>How full the local bucket is of a quota of which Redis has not told: what the catalog knows, or all but a hundredth (at least one unit).</summary>
+    private long UnheardLevel() => !Volatile.Read(ref _mustAsk) && _owner is not null
+        ? (long)Math.Min(Limit.Window, _baseline * ((double)Limit.Window / Limit.Capacity))
+        : Math.Max(0, Limit.Window - Math.Max(Limit.Window / 100, (long)Math.Ceiling(Interval())));
 
     /// <param name="cost">What the one who asks needs at least; less than that is not lent.</param>
     private Task BeginLoan(long cost)
@@ -104,20 +180,33 @@ internal sealed partial class RateLimiter
             var remembered = Math.Max(level, Volatile.Read(ref _fullAt) - BucketTime(now)) * ((double)Limit.Capacity / Limit.Window);
             var inHand = now < Volatile.Read(ref _tokensUntil) ? Volatile.Read(ref _tokens) : 0;
             var needed = Math.Clamp(cost - inHand, 1, Limit.Capacity);
-            var loan = await _lender.LendAsync(
-                new(bucket, $"{bucket}:{_account}", Limit.Capacity, Limit.Window, Math.Max(Math.Max(_block, needed), Volatile.Read(ref _waiting) - inHand), needed)
+            var request = new LoanRequest(
+                bucket, $"{bucket}:{_account}", Limit.Capacity, Limit.Window, Math.Max(Math.Max(_block, needed), Volatile.Read(ref _waiting) - inHand), needed)
+            {
+                Owed = recovering ? Math.Min(owed, level / Interval()) : owed,
+                Remembered = _mustAsk ? LoanRequest.Unknown : _unheard ? _baseline + owed : remembered,
+                Known = _known,
+                StandsStillFor = IsQuota ? Math.Max(1, _periodEnd - now) : 0,
+            };
+            var loan = await _lender.LendAsync(request, CancellationToken.None);
+            if (loan.IsForgotten)
+            {
+                await AskCatalog();
+                if (_mustAsk || bucket != _bucket)
                 {
-                    Owed = recovering ? Math.Min(owed, level / Interval()) : owed,
-                    Remembered = _unheard ? owed : remembered,
-                    Known = _known,
-                    StandsStillFor = IsQuota ? Math.Max(1, _periodEnd - now) : 0,
-                },
-                CancellationToken.None);
+                    return; // the catalog is away, too
+                }
+
+                loan = await _lender.LendAsync(request with { Remembered = _baseline + owed }, CancellationToken.None);
+            }
+
             paid = true;
             if (bucket != _bucket)
             {
                 return; // of a period that has ended meanwhile
             }
+
+            Volatile.Write(ref _mustAsk, false);
 
             _known = loan.Account;
             _unheard = false;
@@ -174,7 +263,10 @@ internal sealed partial class RateLimiter
 
                 _fullAt = 0;
                 _recovering = 0;
-                _unheard = _lender.HasRedis;
+                _periodBegin = begin;
+                _baseline = _aloneUntil = 0;
+                _mustAsk = _owner?.MustAsk(begin) == true;
+                _unheard = _lender.HasRedis || _mustAsk;
                 Volatile.Write(ref _periodEnd, now + (long)(end - utc).TotalMicroseconds);
             }
         }

@@ -17,7 +17,7 @@ internal enum LimitDecision
 /// bucket is well filled, no more than needed when it runs low (so that near the limit none lies unused on another gateway) or
 /// when the limit is to be exact. Without Redis the limit divided by the number of live gateways holds, in a local bucket that has
 /// counted along all the time; what was served then is paid back when Redis returns, so neither change gives a burst.
-/// A quota is the same bucket on a clock that stands still for a calendar period.
+/// A quota is the same bucket on a clock that stands still for a calendar period; what neither this gateway nor Redis remembers of it, the catalog knows.
 /// </summary>
 internal sealed partial class RateLimiter
 {
@@ -41,7 +41,7 @@ internal sealed partial class RateLimiter
     private int _recovering = 1;
     private long _promise;
 
-    public RateLimiter(string key, RateLimit limit, TimeSpan loanDeadline, TokenLender lender, MonotonicClock clock, GatewayCount gateways, TimeProvider time)
+    public RateLimiter(string key, RateLimit limit, TimeSpan loanDeadline, TokenLender lender, MonotonicClock clock, GatewayCount gateways, TimeProvider time, QuotaOwner? owner = null)
     {
         Key = key;
         Limit = limit;
@@ -53,6 +53,7 @@ internal sealed partial class RateLimiter
         _clock = clock;
         _gateways = gateways;
         _time = time;
+        _owner = owner;
         LastUsed = clock.Now;
         BeginPeriod(LastUsed);
     }
@@ -90,7 +91,12 @@ internal sealed partial class RateLimiter
             return LimitDecision.Allowed;
         }
 
-        return !_lender.IsUsable ? TakeLocally(now, cost, out wait)
+        if (MustAskCatalog(now))
+        {
+            return LimitDecision.Wait;
+        }
+
+        return !_lender.IsUsable || now < Volatile.Read(ref _aloneUntil) ? TakeLocally(now, cost, out wait)
             : IsEmpty(now, cost, out wait) ? Refuse(now, cost, shared: true, ref wait)
             : LimitDecision.Wait;
     }
@@ -189,8 +195,8 @@ internal sealed partial class RateLimiter
     {
         if (Interlocked.Exchange(ref _recovering, 1) == 0)
         {
-            // What the others have used is used here too. Of a quota of which nothing is known a hundredth is given on trust.
-            _local.AtLeast(_unheard ? Limit.Window / 100 * 99 : Volatile.Read(ref _fullAt));
+            // What the others have used is used here too.
+            _local.AtLeast(_unheard ? UnheardLevel() : Volatile.Read(ref _fullAt));
         }
 
         if (Volatile.Read(ref _loan) is null && _lender.MayProbe())

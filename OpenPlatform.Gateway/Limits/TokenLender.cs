@@ -5,13 +5,17 @@ using OpenPlatform.ServiceDefaults.Redis;
 namespace OpenPlatform.Gateway.Limits;
 
 /// <summary>What Redis lent.</summary>
-/// <param name="Granted">Tokens that may be spent.</param>
+/// <param name="Granted">Tokens that may be spent; negative: see <see cref="IsForgotten"/>.</param>
 /// <param name="Left">Tokens still in the shared bucket.</param>
 /// <param name="WaitMicroseconds">Until the shared bucket holds one token; 0 when it does.</param>
 /// <param name="FullMicroseconds">Until the shared bucket is full.</param>
 /// <param name="Account">All that Redis has charged to this account so far: what the next request tells it in return.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct Loan(long Granted, long Left, long WaitMicroseconds, long FullMicroseconds, double Account);
+internal readonly record struct Loan(long Granted, long Left, long WaitMicroseconds, long FullMicroseconds, double Account)
+{
+    /// <summary>Redis has no such bucket, and the one who asked did not know what it should hold: nothing was lent.</summary>
+    public bool IsForgotten => Granted < 0;
+}
 
 /// <summary>What a gateway asks of a shared bucket.</summary>
 /// <param name="Bucket">Its key.</param>
@@ -23,6 +27,9 @@ internal readonly record struct Loan(long Granted, long Left, long WaitMicroseco
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct LoanRequest(string Bucket, string Account, long Requests, long Window, long Wanted, long Needed)
 {
+    /// <summary>For <see cref="Remembered"/>: do not make the bucket, it may have been forgotten.</summary>
+    public const double Unknown = -1;
+
     /// <summary>Tokens served without a loan since Redis went away, to be paid now. Parts count: some have refilled since.</summary>
     public double Owed { get; init; }
 
@@ -43,7 +50,7 @@ internal readonly record struct LoanRequest(string Bucket, string Account, long 
 internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 {
     // KEYS[1] the bucket: its theoretical arrival time in µs of the server · KEYS[2] tokens charged to this account in all.
-    // ARGV    1 requests · 2 window µs · 3 wanted · 4 needed · 5 owed · 6 remembered · 7 known · 8 stands still for µs (see LoanRequest).
+    // ARGV    1 requests · 2 window µs · 3 wanted · 4 needed · 5 owed · 6 remembered (negative: unknown) · 7 known · 8 stands still for µs (see LoanRequest).
     // Returns [granted, left, wait µs, µs until full, account] as decimal text: Lua 5.1 and 5.4 differ in what a number becomes.
     // A loan whose answer was lost is not charged twice: first it pays what is owed, what is left of it is granted again.
     private static readonly RedisScript Lend = new(
@@ -61,6 +68,9 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
         end
         local stored = redis.call('GET', KEYS[1])
         local owed = tonumber(ARGV[6])
+        if not stored and owed < 0 then
+          return { '-1', '0', '0', '0', string.format('%.6f', account) }
+        end
         local arrival = now
         local granted = 0
         if stored then

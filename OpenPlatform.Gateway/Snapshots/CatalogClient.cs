@@ -42,4 +42,16 @@ internal sealed class CatalogClient(HttpClient http)
         using var response = await http.PostAsync(InternalApi.UsagePath, content, cancellationToken);
         response.EnsureSuccessStatusCode();
     }
+
+    /// <summary>What the catalog has been told of each window, in their order.</summary>
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    /// <exception cref="System.Text.Json.JsonException">It answers something else.</exception>
+    public async Task<IReadOnlyList<long>> GetUsedUnitsAsync(IReadOnlyList<QuotaWindow> windows, CancellationToken cancellationToken)
+    {
+        using var content = JsonContent.Create(new UsedUnitsRequest(windows), UsedUnitsJson.Default.UsedUnitsRequest);
+        using var response = await http.PostAsync(InternalApi.UsedUnitsPath, content, cancellationToken);
+        response.EnsureSuccessStatusCode();
+        var used = await response.Content.ReadFromJsonAsync(UsedUnitsJson.Default.UsedUnits, cancellationToken);
+        return used?.Units.Count == windows.Count ? used.Units : throw new System.Text.Json.JsonException("The answer is not one number for each window.");
+    }
 }

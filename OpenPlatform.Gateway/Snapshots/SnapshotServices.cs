@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
+using OpenPlatform.Gateway.Limits;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
@@ -28,6 +29,7 @@ internal static class SnapshotServices
             }
         });
         services.AddSingleton(static provider => new CatalogClient(provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(CatalogClient))));
+        services.AddSingleton<QuotaHistory>();
         services.AddHostedService<SnapshotRefresher>();
     }
 

@@ -100,6 +100,7 @@ public sealed class LimitPolicyTests(RedisServerFixture server) : IClassFixture<
         Assert.InRange(allowed, 295, 300); // a block and a half of three may lie with the first one
 
         await server.KillAsync();
+        catalog.RefusesUsedUnits = true;
         await using var late = await GatewayHost.StartAsync(catalog, settings: [("ConnectionStrings:redis", server.ConnectionString)]);
         using var three = late.Client();
         Assert.InRange(await AllowedAsync(three, "/orders/v1/orders", 20), 1, 4);

@@ -24,6 +24,7 @@ internal sealed class TestCatalog : IAsyncDisposable
     private volatile byte[] _json = [];
     private volatile string _tag = "\"none\"";
     private int _fetches;
+    private int _usedUnitsAsked;
 
     private TestCatalog(WebApplication app) => _app = app;
 
@@ -31,6 +32,12 @@ internal sealed class TestCatalog : IAsyncDisposable
 
     /// <summary>When set, usage is answered with 503.</summary>
     public bool RefusesUsage { get; set; }
+
+    /// <summary>When set, nobody is told what was used: 503.</summary>
+    public bool RefusesUsedUnits { get; set; }
+
+    /// <summary>Questions for what was used.</summary>
+    public int UsedUnitsAsked => Volatile.Read(ref _usedUnitsAsked);
 
     /// <summary>Batches by identity: posted twice, kept once.</summary>
     public ConcurrentDictionary<(string Gateway, Guid Epoch, long Sequence), UsageBatch> Batches { get; } = new();
@@ -58,6 +65,7 @@ internal sealed class TestCatalog : IAsyncDisposable
             : Task.FromResult(context.Response.StatusCode = 404));
         app.MapGet(InternalApi.SnapshotPath, catalog.GetSnapshotAsync);
         app.MapPost(InternalApi.UsagePath, catalog.PostUsageAsync);
+        app.MapPost(InternalApi.UsedUnitsPath, catalog.PostUsedUnitsAsync);
         await app.StartAsync();
         catalog.Address = new(app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
         return catalog;
@@ -97,6 +105,20 @@ internal sealed class TestCatalog : IAsyncDisposable
 
         context.Response.ContentType = "application/json";
         return context.Response.Body.WriteAsync(_json).AsTask();
+    }
+
+    private async Task PostUsedUnitsAsync(HttpContext context)
+    {
+        Interlocked.Increment(ref _usedUnitsAsked);
+        if (RefusesUsedUnits)
+        {
+            context.Response.StatusCode = 503;
+            return;
+        }
+
+        var asked = (await JsonSerializer.DeserializeAsync(context.Request.Body, UsedUnitsJson.Default.UsedUnitsRequest))!;
+        var units = asked.Windows.Select(window => Usage.Where(item => item.ApplicationId == window.ApplicationId && item.Minute >= window.From).Sum(static item => item.Units));
+        await JsonSerializer.SerializeAsync(context.Response.Body, new UsedUnits([.. units]), UsedUnitsJson.Default.UsedUnits);
     }
 
     private async Task PostUsageAsync(HttpContext context)
