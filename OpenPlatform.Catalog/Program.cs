@@ -4,6 +4,7 @@ using OpenPlatform.Catalog.Applications;
 using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Backends;
 using OpenPlatform.Catalog.Credentials;
+using OpenPlatform.Catalog.Idempotency;
 using OpenPlatform.Catalog.Jobs;
 using OpenPlatform.Catalog.Organizations;
 using OpenPlatform.Catalog.Plans;
@@ -35,6 +36,8 @@ builder.Services
     .AddSingleton<AuditStore>()
     .AddUsage()                                 // intake, sums by hour, proof
     .AddJobs()                                  // leader-only work
+    .AddSingleton<AuditedWrites>()
+    .AddIdempotency()                           // a repeated POST is answered, not done again
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {
@@ -51,6 +54,7 @@ app.UseProblems();                              // unexpected                   
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();
 app.UseAuthorization();                         // no token -> 401, not one's role  -> 403
+app.UseIdempotency("/admin");                   // another body -> 422, still running -> 409
 
 var admin = app.MapGroup("/admin/v1").RequireAuthorization(Permissions.Policy).RequireStorage();
 admin.MapApis();

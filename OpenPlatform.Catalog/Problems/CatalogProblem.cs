@@ -44,6 +44,15 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
     public static CatalogProblem IfMatchRequired() =>
         new(StatusCodes.Status428PreconditionRequired, "precondition-required", "If-Match is required", "Send the ETag of the resource in If-Match, or * to change it in whatever state it is.", []);
 
+    public static CatalogProblem IdempotencyKeyReused() =>
+        new(StatusCodes.Status422UnprocessableEntity, "idempotency-key-reused", "The Idempotency-Key belongs to another request", "It was used with another body or another path. Use a new key for a new request.", []);
+
+    public static CatalogProblem StillRunning() =>
+        new(StatusCodes.Status409Conflict, "still-running", "The first request with this Idempotency-Key is still running", "Repeat it in a moment to get its answer.", []);
+
+    public static CatalogProblem AnswerLost() =>
+        new(StatusCodes.Status409Conflict, "answer-lost", "The request was done, but its answer cannot be repeated", "OpenPlatform:KeyPepper was changed since. Read the resource.", []);
+
     public static CatalogProblem Invalid(params IReadOnlyList<ProblemError> errors) =>
         new(StatusCodes.Status422UnprocessableEntity, "invalid-request", "The request is not valid", null, errors);
 
@@ -57,7 +66,7 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
         StatusCodes.Status404NotFound => new(status, "not-found", "There is no such resource", detail, []),
         StatusCodes.Status405MethodNotAllowed => new(status, "method-not-allowed", "The resource does not have this method", detail, []),
         StatusCodes.Status413PayloadTooLarge => new(status, "too-large", "The request is too large", detail, []),
-        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported-media-type", "The body must be application/json", detail, []),
+        StatusCodes.Status415UnsupportedMediaType => new(status, "unsupported-media-type", "The body has another media type than this endpoint takes", detail, []),
         < 500 => new(status, "malformed-request", "The request cannot be read", detail, []),
         _ => new(status, "unexpected", "Something went wrong in the catalog", detail, []),
     };

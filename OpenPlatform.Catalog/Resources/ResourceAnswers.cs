@@ -16,6 +16,9 @@ internal static class ResourceAnswers
         where T : ICatalogResource =>
         outcome.Problem ?? (IResult)new Answer<T>(outcome.Value, StatusCodes.Status200OK, null);
 
+    /// <summary>204, or the problem.</summary>
+    public static IResult Deleted(Outcome<bool> outcome) => outcome.Problem ?? (IResult)TypedResults.NoContent();
+
     /// <summary>200, 304 when the caller has it already, or 404.</summary>
     public static IResult Found<T>(T? resource, string what, Guid id)
         where T : class, ICatalogResource =>

@@ -1,6 +1,7 @@
 using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Audit;
+using OpenPlatform.Catalog.Idempotency;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Security;
 
@@ -11,7 +12,7 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// transaction. After the commit the number is announced.
 /// </summary>
 internal sealed partial class ConfigChanges(
-    NpgsqlDataSource database, ShardWriter shards, RevisionAnnouncer announcer, CurrentCaller caller, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
+    NpgsqlDataSource database, ShardWriter shards, RevisionAnnouncer announcer, CurrentCaller caller, IdempotentRequests idempotent, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
@@ -88,6 +89,8 @@ internal sealed partial class ConfigChanges(
         }
 
         await Webhooks.Outbox.WriteAsync(connection, transaction, change.Now, change.Events, cancellationToken);
+
+        await idempotent.KeepAsync(connection, transaction, outcome.Value);
 
         // Not cancelled any more: the caller's leaving would make it unknown whether it happened.
         await transaction.CommitAsync(CancellationToken.None);

@@ -22,6 +22,8 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_batches"] = "what gateways counted",
         ["usage_items"] = "what gateways counted",
         ["outbox"] = "tells others what is in the audit",
+        ["credential_uses"] = "what gateways saw",
+        ["idempotency"] = "answers, kept for a day",
     };
 
     private CatalogServer _catalog = null!;
