@@ -3,6 +3,7 @@ using OpenPlatform.Catalog.Apis;
 using OpenPlatform.Catalog.Applications;
 using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Backends;
+using OpenPlatform.Catalog.Changes;
 using OpenPlatform.Catalog.Credentials;
 using OpenPlatform.Catalog.Idempotency;
 using OpenPlatform.Catalog.Jobs;
@@ -38,6 +39,9 @@ builder.Services
     .AddJobs()                                  // leader-only work
     .AddSingleton<AuditedWrites>()
     .AddIdempotency()                           // a repeated POST is answered, not done again
+    .AddChangesets()
+    .AddSingleton<IDeclaredKind, DeclaredOrganizations>()
+    .AddSingleton<IDeclaredKind, DeclaredBackends>()
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {
@@ -67,6 +71,7 @@ admin.MapSubscriptions();
 admin.MapUsage();
 admin.MapAudit();
 admin.MapJobs();
+admin.MapChangesets();
 
 var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();

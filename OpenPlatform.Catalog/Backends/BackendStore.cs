@@ -38,6 +38,22 @@ internal sealed class BackendStore(NpgsqlDataSource database)
         return row is null ? CatalogProblem.Conflict("/name", $"there is a backend {backend.Name} already") : row.ToBackend();
     }
 
+    /// <summary>Makes the backend of this name so, new or not; one that is so already keeps its ETag. Gives its id.</summary>
+    public static Task<Guid> PutAsync(ConfigChange change, BackendModel backend) =>
+        change.Connection.QuerySingleAsync<Guid>(change.Sql(
+            """
+            with put as (
+                insert into backends as b (id, name, service, addresses, protocol, balancing, health, dns, created_at)
+                values (@Id, @Name, @Service, @Addresses, @Protocol, @Balancing::jsonb, @Health::jsonb, @Dns::jsonb, @Now)
+                on conflict (name) do update
+                    set service = excluded.service, addresses = excluded.addresses, protocol = excluded.protocol,
+                        balancing = excluded.balancing, health = excluded.health, dns = excluded.dns, etag = b.etag + 1
+                    where (b.service, b.addresses, b.protocol, b.balancing, b.health, b.dns)
+                        is distinct from (excluded.service, excluded.addresses, excluded.protocol, excluded.balancing, excluded.health, excluded.dns)
+                returning id)
+            select id from put union all select id from backends where name = @Name limit 1
+            """, Values(change, Guid.CreateVersion7(change.Now), backend)));
+
     private static object Values(ConfigChange change, Guid id, BackendModel backend) => new
     {
         Id = id, backend.Name, backend.Service, Addresses = backend.Addresses.Select(static address => address.OriginalString).ToArray(), backend.Protocol,

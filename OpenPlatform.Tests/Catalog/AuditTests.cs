@@ -23,6 +23,16 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_items"] = "what gateways counted",
         ["outbox"] = "tells others what is in the audit",
         ["credential_uses"] = "what gateways saw",
+        ["job_leader"] = "what jobs note while they work",
+        ["jobs"] = "what jobs note while they work",
+        ["job_requests"] = "what jobs note while they work",
+        ["credential_notices"] = "what jobs note while they work",
+        ["usage_partitions"] = "what jobs note while they work",
+        ["usage_items_late"] = "what gateways counted",
+        ["usage_horizon"] = "what gateways counted",
+        ["usage_hours"] = "what gateways counted",
+        ["usage_touched_hours"] = "what gateways counted",
+        ["usage_reconciliations"] = "what gateways counted",
         ["idempotency"] = "answers, kept for a day",
     };
 

@@ -1,0 +1,182 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Dapper;
+using Npgsql;
+using OpenPlatform.Tests.Fixtures;
+
+namespace OpenPlatform.Tests.Catalog;
+
+public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
+{
+    private string _connection = "";
+    private CatalogServer _catalog = null!;
+    private HttpClient _admin = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _connection = await postgres.CreateDatabaseAsync();
+        _catalog = new(_connection);
+        await _catalog.ReadyAsync();
+        _admin = _catalog.Operator();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _admin.Dispose();
+        return _catalog.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_changeset_creates_changes_deletes_and_says_what()
+    {
+        var puts = Puts("""{"name":"a","addresses":["http://10.0.0.1"]}""", """{"name":"b","addresses":["http://10.0.0.2"],"health":{"active":{"path":"/healthz"}}}""", """{"name":"c","service":"c"}""");
+        var created = await ApplyAsync(new() { ["puts"] = puts });
+        Assert.Equal(["created a", "created b", "created c"], Actions(created));
+
+        var changed = await ApplyAsync(new()
+        {
+            ["puts"] = Puts("""{"name":"a","addresses":["http://10.0.0.1"]}""", """{"name":"b","addresses":["http://10.0.0.3"],"health":{"active":{"path":"/ready"}}}"""),
+            ["deletes"] = new JsonObject { ["backends"] = new JsonArray("c") },
+        });
+
+        Assert.Equal(["unchanged a", "changed b", "deleted c"], Actions(changed));
+        Assert.Equal(["/addresses", "/health/active/path"], changed["changes"]![1]!["members"]!.AsArray().Select(static member => member!.GetValue<string>()));
+        Assert.Equal(["a", "b"], (await _catalog.SnapshotAsync()).Backends.Select(static backend => backend.Name).Order());
+        using var read = await _admin.GetAsync($"/admin/v1/changesets/{changed.Id()}");
+        Assert.True(JsonNode.DeepEquals(changed, await read.JsonAsync()));
+        using var list = await _admin.GetAsync("/admin/v1/changesets?limit=1");
+        Assert.Contains("rel=\"next\"", list.Headers.GetValues("Link").Single(), StringComparison.Ordinal);
+        Assert.Equal(3, (await list.JsonAsync())["items"]![0]!["created"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task A_dry_run_says_the_same_and_changes_nothing()
+    {
+        var body = new JsonObject { ["puts"] = Puts("""{"name":"dry","service":"dry"}"""), ["dryRun"] = true };
+
+        var planned = await ApplyAsync(body, HttpStatusCode.OK);
+
+        Assert.Equal(["created dry"], Actions(planned));
+        Assert.True(planned["dryRun"]!.GetValue<bool>());
+        Assert.Empty((await _catalog.SnapshotAsync()).Backends);
+        using var read = await _admin.GetAsync($"/admin/v1/changesets/{planned.Id()}");
+        await read.ProblemAsync(HttpStatusCode.NotFound);
+        body["dryRun"] = false;
+        Assert.Equal(["created dry"], Actions(await ApplyAsync(body)));
+    }
+
+    [Theory]
+    [InlineData("""{"puts":{"backends":[{"name":"ok","service":"ok"},{"name":"x","addresses":["nonsense"]}]}}""", "/puts/backends/1/addresses/0")]
+    [InlineData("""{"puts":{"backends":[{"name":"x"}]}}""", "/puts/backends/0")]
+    [InlineData("""{"puts":{"backends":[{"service":"x"}]}}""", "/puts/backends/0")]
+    [InlineData("""{"puts":{"backends":[{"name":"x","service":"x","adresses":[]}]}}""", "/puts/backends/0/adresses")]
+    [InlineData("""{"puts":{"backends":[{"name":"x","service":"x","health":{"pth":"/"}}]}}""", "/puts/backends/0/health/pth")]
+    [InlineData("""{"puts":{"backends":[{"name":"x","service":"x"},{"name":"x","service":"y"}]}}""", "/puts/backends/1")]
+    [InlineData("""{"puts":{"backends":{"name":"x"}}}""", "/puts/backends")]
+    [InlineData("""{"puts":{"backends":[null]}}""", "/puts/backends/0")]
+    [InlineData("""{"puts":{"upstreams":[]}}""", "/puts/upstreams")]
+    [InlineData("""{"deletes":{"backends":["ghost"]}}""", "/deletes/backends/0")]
+    [InlineData("""{"deletes":{"backends":[null]}}""", "/deletes/backends/0")]
+    [InlineData("""{"puts":{"backends":[{"name":"x","service":"x"}]},"deletes":{"backends":["x"]}}""", "/deletes/backends/0")]
+    [InlineData("""{"puts":{"organizations":[{"name":"acme"}],"backends":[{"name":"UPPER","service":"x"}]}}""", "/puts/backends/0/name")]
+    public async Task What_is_wrong_is_named_where_it_stands_and_nothing_is_done(string body, string pointer)
+    {
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", JsonNode.Parse(body));
+
+        Assert.Equal([pointer], (await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity)).Distinct());
+        Assert.Empty((await _catalog.SnapshotAsync()).Backends);
+        await using var connection = new NpgsqlConnection(_connection);
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from organizations"));
+    }
+
+    [Fact]
+    public async Task An_export_put_back_changes_nothing()
+    {
+        await new Parts(_admin).NewAsync("subscriptions");
+        await ApplyAsync(new() { ["puts"] = Puts("""{"name":"full","service":"full","addresses":["https://10.0.0.1"],"protocol":"http2","balancing":{"maxLoad":1.5},"health":{"active":{"path":"/healthz"}}}""") });
+        using var export = await _admin.GetAsync("/admin/v1/export");
+        var configuration = await export.JsonAsync();
+        var before = (await _catalog.SnapshotAsync()).Revision;
+
+        var again = await ApplyAsync(new() { ["puts"] = configuration.DeepClone() });
+
+        Assert.NotEmpty(again["changes"]!.AsArray());
+        Assert.All(Actions(again), static action => Assert.StartsWith("unchanged ", action, StringComparison.Ordinal));
+        Assert.Equal(before, (await _catalog.SnapshotAsync()).Revision);
+    }
+
+    [Fact]
+    public async Task Whoever_calls_what_changes_is_named()
+    {
+        var subscription = await _admin.CreateAsync("subscriptions", await new Parts(_admin).BodyAsync("subscriptions"));
+        await using var connection = new NpgsqlConnection(_connection);
+        var (backend, application, version) = await connection.QuerySingleAsync<(string, string, string)>(
+            """
+            select b.name, o.name || '/' || p.name, a.name || '/' || v.version from subscriptions s
+            join applications p on p.id = s.application_id join organizations o on o.id = p.organization_id
+            join api_versions v on v.id = s.version_id join apis a on a.id = v.api_id
+            join api_revisions r on r.version_id = v.id join backends b on b.id = r.backend_id
+            """);
+        var body = new JsonObject { ["puts"] = Puts($$"""{"name":"{{backend}}","addresses":["http://10.9.9.9"]}""", """{"name":"unrelated","service":"unrelated"}"""), ["dryRun"] = true };
+
+        var planned = await ApplyAsync(body, HttpStatusCode.OK);
+
+        var affected = Assert.Single(planned["affected"]!.AsArray());
+        Assert.Equal(application, affected!["application"]!.GetValue<string>());
+        Assert.Equal([version], affected["subscriptions"]!.AsArray().Select(static name => name!.GetValue<string>()));
+        Assert.NotNull(subscription);
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new { deletes = new { backends = new[] { backend } } });
+        Assert.Equal(["/deletes/backends/0"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
+    [Fact]
+    public async Task A_thousand_operations_are_one_revision_and_one_chain()
+    {
+        var before = (await _catalog.SnapshotAsync()).Revision;
+        var puts = Puts([.. Enumerable.Range(0, 1_000).Select(static i => $$"""{"name":"b{{i}}","addresses":["http://10.0.{{i / 250}}.{{i % 250}}"]}""")]);
+        var clock = Stopwatch.StartNew();
+
+        var applied = await ApplyAsync(new() { ["puts"] = puts });
+
+        TestContext.Current.SendDiagnosticMessage($"1,000 puts in {clock.ElapsedMilliseconds} ms");
+        Assert.Equal(1_000, applied["changes"]!.AsArray().Count);
+        Assert.Equal(before + 1, (await _catalog.SnapshotAsync()).Revision);
+        using var verified = await _admin.PostAsync("/admin/v1/audit:verify", null);
+        var verdict = await verified.JsonAsync();
+        Assert.True(verdict["isWhole"]!.GetValue<bool>());
+        Assert.True(verdict["entries"]!.GetValue<long>() > 1_000);
+    }
+
+    [Fact]
+    public async Task A_hundred_writers_at_once_lose_no_update()
+    {
+        // Each reads and adds its own address, by ETag or not at all: whoever comes too late reads again.
+        await ApplyAsync(new() { ["puts"] = Puts("""{"name":"shared","service":"shared"}""") });
+        var organization = await _admin.CreateAsync("organizations", new { name = "counted" });
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async i =>
+        {
+            using var own = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = Puts($$"""{"name":"w{{i}}","service":"w{{i}}"}""") });
+            using var application = await _admin.PostAsJsonAsync("/admin/v1/applications", new { organizationId = organization.Id(), name = $"a{i}" });
+            return (own.StatusCode, application.StatusCode);
+        }));
+
+        Assert.All(answers, static answer => Assert.Equal((HttpStatusCode.Created, HttpStatusCode.Created), answer));
+        var snapshot = await _catalog.SnapshotAsync();
+        Assert.Equal(101, snapshot.Backends.Count);
+        Assert.Equal(100, snapshot.Applications.Count);
+    }
+
+    private static JsonObject Puts(params string[] backends) => new() { ["backends"] = new JsonArray([.. backends.Select(static backend => JsonNode.Parse(backend))]) };
+
+    private static IEnumerable<string> Actions(JsonNode changeset) => changeset["changes"]!.AsArray().Select(static change => $"{change!["action"]} {change["name"]}");
+
+    private async Task<JsonObject> ApplyAsync(JsonObject body, HttpStatusCode status = HttpStatusCode.Created)
+    {
+        using var response = await _admin.PostAsJsonAsync("/admin/v1/changesets", body);
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(status == response.StatusCode, $"{(int)response.StatusCode} {text}");
+        return JsonNode.Parse(text)!.AsObject();
+    }
+}
