@@ -53,6 +53,6 @@ var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithHttpHealthCheck("/health")
     .WithExternalHttpEndpoints();
 
-builder.AddKubernetesEnvironment("k8s");
+builder.AddKubernetesEnvironment("k8s").WithFiles("Monitoring");    // [+] alert rules and dashboard
 builder.AddWelcome(gateway, catalog, demoKey, adminToken);
 builder.Build().Run();

@@ -20,6 +20,9 @@ internal sealed class StepClock
 
     public void Enter(int step) => _entered[step] = Stopwatch.GetTimestamp();
 
+    /// <summary>When the step was entered; 0: it was not.</summary>
+    public long Entered(int step) => _entered[step];
+
     /// <summary>µs from entering each step to entering the next one; the last one's to <paramref name="end"/>. Steps that were not reached are absent.</summary>
     public IEnumerable<(int Step, double Microseconds)> Read(long end)
     {

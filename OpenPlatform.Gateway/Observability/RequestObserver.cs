@@ -10,13 +10,14 @@ namespace OpenPlatform.Gateway.Observability;
 /// Around all steps: when a request has ended, its access log line, the attributes of its span, and, for a sample and for every
 /// refusal, what each step decided. The sample runs through a pipeline of its own, so that all others pass no clock.
 /// </summary>
-internal sealed class RequestObserver(AccessLog log, DecisionRing ring, IOptions<ObservabilityOptions> options, TimeProvider time)
+internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayMetrics metrics, IOptions<ObservabilityOptions> options, TimeProvider time)
 {
     private readonly int _every = options.Value.DecisionEvery;
     private readonly List<string> _names = [];
     private RequestDelegate _plain = null!;
     private RequestDelegate _timed = null!;
     private RequestDelegate _rehearsed = null!;
+    private int _sending = -1;
 
     [ThreadStatic]
     private static int _count;
@@ -26,6 +27,7 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, IOptions
         _plain = Build(pipeline.New());
         _timed = Build(new StepsBuilder(pipeline.New(), _names, rehearsal: false));
         _rehearsed = Build(new StepsBuilder(pipeline.New(), _names, rehearsal: true));
+        _sending = _names.IndexOf("forwarding");
 
         RequestDelegate Build(IApplicationBuilder builder)
         {
@@ -96,6 +98,11 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, IOptions
             log.Write(new(
                 time.GetUtcNow().UtcDateTime - elapsed, elapsed.TotalMilliseconds, context.Request.Method, status, refusal, request.Operation, request.Application?.ApplicationId ?? default,
                 request.RequestId, Activity.Current?.TraceId ?? default, request.Instance?.Prefix, request.ClientAddress));
+        }
+
+        if (clock is not null && _sending >= 0 && clock.Entered(_sending) is not 0 and var sent)
+        {
+            metrics.Added(Stopwatch.GetElapsedTime(began, sent));
         }
 
         if (clock is not null || refusal != Refusal.None)

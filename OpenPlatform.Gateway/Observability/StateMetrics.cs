@@ -9,6 +9,8 @@ namespace OpenPlatform.Gateway.Observability;
 /// <summary>What the gateway is, read when somebody collects. Its only label is the state of instances.</summary>
 internal sealed class StateMetrics
 {
+    private long _revision = long.MaxValue;
+
     public StateMetrics(IMeterFactory factory, ActiveSnapshot snapshots, InstanceDirectory instances, GatewayCount gateways, LimiterTable limiters, TokenLender lender, AccessLog log)
     {
         var meter = factory.Create(GatewayMetrics.MeterName);
@@ -18,7 +20,27 @@ internal sealed class StateMetrics
         meter.CreateObservableGauge("openplatform.gateway.limiters", () => limiters.Count, "{limiter}", "Limits in use on this gateway.");
         meter.CreateObservableGauge("openplatform.gateway.limits.local", () => lender.HasRedis && !lender.IsUsable ? 1 : 0, "1", "1 while limits are kept without Redis although there is one.");
         meter.CreateObservableCounter("openplatform.gateway.limits.awaited", () => RateLimiter.Awaited, "{request}", "Requests that waited for Redis: exact limits, and small ones near their end.");
+        var delay = meter.CreateHistogram("openplatform.gateway.snapshot.delay", "s", "From the moment a revision was written to its being in force here.", tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] });
+        snapshots.Applied += () => Arrived(snapshots.Summary, delay);
         meter.CreateObservableCounter("openplatform.gateway.access_log.dropped", () => log.Dropped, "{line}", "Access log lines that were not written: the target was too slow.");
+    }
+
+    /// <summary>The first one does not count: it may be as old as the last change.</summary>
+    private void Arrived(SnapshotSummary? summary, Histogram<double> delay)
+    {
+        if (summary is null)
+        {
+            return;
+        }
+
+        if (summary.Revision > _revision)
+        {
+            // Clocks of two machines differ.
+            delay.Record(Math.Max(0, (summary.AppliedAt - summary.CreatedAt).TotalSeconds));
+        }
+
+        _revision = summary.Revision;
     }
 
     private static IEnumerable<Measurement<int>> States(InstanceDirectory instances)

@@ -14,6 +14,9 @@ public interface IResourceWithProbes : IResource;
 
 public interface IComputeResource : IResource;
 
+/// <summary>A place where compute resources are deployed to.</summary>
+public interface IComputeEnvironmentResource : IResource;
+
 public interface IContainerFilesDestinationResource : IResource;
 
 /// <summary>Nothing runs behind it (a parameter, an external address), so nobody waits for it to start.</summary>

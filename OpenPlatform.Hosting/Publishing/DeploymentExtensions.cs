@@ -74,6 +74,18 @@ public static class DeploymentExtensions
         ArgumentNullException.ThrowIfNull(builder);
         return builder.WithAnnotation(new OutboundTrafficAnnotation(), ResourceAnnotationMutationBehavior.Replace);
     }
+
+    /// <summary>Publishes the files of a folder of the AppHost beside what the environment writes, in a folder of the same name in lower case.</summary>
+    /// <param name="builder">The environment.</param>
+    /// <param name="folder">Below the AppHost's project folder, such as <c>Monitoring</c>; folders in it are left out.</param>
+    public static IResourceBuilder<T> WithFiles<T>(this IResourceBuilder<T> builder, string folder) where T : IComputeEnvironmentResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var source = Path.GetFullPath(folder, builder.ApplicationBuilder.AppHostDirectory);
+        return Directory.Exists(source) || builder.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? builder.WithAnnotation(new PublishedFolderAnnotation(source, Path.GetFileName(source).ToLowerInvariant()))
+            : throw new Aspire.Hosting.DistributedApplicationException($"The folder '{source}', whose files environment '{builder.Resource.Name}' publishes, does not exist.");
+    }
 }
 
 internal sealed record AutoscaleAnnotation(Publishing.AutoscaleModel Bounds) : IResourceAnnotation;

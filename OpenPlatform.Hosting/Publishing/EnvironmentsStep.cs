@@ -39,7 +39,7 @@ internal sealed class EnvironmentsStep(DistributedApplicationModel model, Distri
         return [.. chosen.Select(target => new PublishTask($"publish-{target.Name}", $"Write {target.Target} files of '{target.Name}'", async cancellationToken =>
         {
             // All of it exists before the first byte is written.
-            var files = target.Write(await deployment.Value.WaitAsync(cancellationToken)).ToArray();
+            var files = target.Files(await deployment.Value.WaitAsync(cancellationToken)).ToArray();
             var folder = Path.GetFullPath(Path.Join(outputPath, target.Name));
             await WriteAsync(folder, files, cancellationToken);
             return folder;

@@ -7,7 +7,7 @@ using OpenPlatform.Hosting.Publishing.Kubernetes;
 namespace Aspire.Hosting.Kubernetes
 {
     /// <summary>A Kubernetes cluster to deploy to: plain manifests with kustomize overlays, and a Helm chart of the same objects.</summary>
-    public sealed class KubernetesEnvironmentResource(string name) : Resource(name), IDeploymentTarget
+    public sealed class KubernetesEnvironmentResource(string name) : Resource(name), IComputeEnvironmentResource, IDeploymentTarget
     {
         internal KubernetesOptions Options { get; } = new();
 

@@ -26,6 +26,7 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("Write Kubernetes files of 'k8s'", said, StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(Output, "k8s", "base", "kustomization.yaml")));
         Assert.True(File.Exists(Path.Combine(Output, "k8s", "chart", "Chart.yaml")));
+        Assert.True(File.Exists(Path.Combine(Output, "k8s", "monitoring", "alerts.yaml")));
         Assert.False(Directory.Exists(Cache), "Something was fetched.");
     }
 

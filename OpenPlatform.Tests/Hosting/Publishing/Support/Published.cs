@@ -20,7 +20,7 @@ internal sealed record Published(IReadOnlyDictionary<string, string> Files, Depl
     {
         var model = await new DeploymentModelBuilder(new(builder.Resources), builder.ExecutionContext, builder, new NobodyAnswers()).BuildAsync(TestContext.Current.CancellationToken);
         var target = builder.Resources.OfType<IDeploymentTarget>().Single(t => t.Name == environment);
-        return new(target.Write(model).ToDictionary(f => f.Path, f => f.Text), model, [.. builder.Resources]);
+        return new(target.Files(model).ToDictionary(f => f.Path, f => f.Text), model, [.. builder.Resources]);
     }
 
     /// <summary>Every object of the plain manifests.</summary>
