@@ -16,6 +16,7 @@ using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Catalog.Subscriptions;
 using OpenPlatform.Catalog.Usage;
+using OpenPlatform.Catalog.Webhooks;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();                   // telemetry, health, discovery
@@ -36,6 +37,7 @@ builder.Services
     .AddSingleton<SubscriptionStore>()
     .AddSingleton<AuditStore>()
     .AddUsage()                                 // intake, sums by hour, proof
+    .AddWebhooks()                              // events leave
     .AddJobs()                                  // leader-only work
     .AddSingleton<AuditedWrites>()
     .AddIdempotency()                           // a repeated POST is answered, not done again
@@ -72,6 +74,7 @@ admin.MapUsage();
 admin.MapAudit();
 admin.MapJobs();
 admin.MapChangesets();
+admin.MapWebhooks();
 
 var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();

@@ -1,0 +1,309 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Dapper;
+using Npgsql;
+using OpenPlatform.Catalog.Webhooks;
+using OpenPlatform.Tests.Fixtures;
+using OpenPlatform.Tests.Gateway.Protocols;
+using OpenPlatform.Tests.Gateway.Support;
+
+namespace OpenPlatform.Tests.Catalog.Webhooks;
+
+public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
+{
+    private static readonly (string, string?)[] Quick =
+    [
+        ("OpenPlatform:Webhooks:AllowHttp", "true"), ("OpenPlatform:Webhooks:AllowedNetworks", "127.0.0.0/8"), ("OpenPlatform:Webhooks:FirstBackoff", "00:00:00.02"),
+        ("OpenPlatform:Webhooks:LongestBackoff", "00:00:00.1"), ("OpenPlatform:Webhooks:PollInterval", "00:00:00.05"), ("OpenPlatform:Webhooks:Timeout", "00:00:02"),
+    ];
+
+    private string _database = "";
+    private CatalogServer _catalog = null!;
+    private HttpClient _admin = null!;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await postgres.CreateDatabaseAsync();
+        _catalog = new(_database, settings: Quick);
+        await _catalog.ReadyAsync();
+        _admin = _catalog.Operator();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _admin.Dispose();
+        await _catalog.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_program_that_nobody_here_wrote_verifies_every_event_also_during_a_rotation()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        var webhook = await _admin.CreateAsync("webhooks", new { url = receiver.Url });
+        var old = webhook["secret"]!.GetValue<string>();
+        await EmitAsync("things/1", 1);
+        await Eventually.TrueAsync(() => receiver.All.Count == 1);
+        var young = await RotateAsync(3600);
+        await EmitAsync("things/1", 2);
+        await Eventually.TrueAsync(() => receiver.All.Count == 2);
+        var youngest = await RotateAsync(0);
+        await EmitAsync("things/1", 3);
+        await Eventually.TrueAsync(() => receiver.All.Count == 3);
+
+        var all = receiver.All.ToArray();
+        var cases = Path.Combine(Directory.CreateTempSubdirectory("openplatform-webhooks-").FullName, "cases.json");
+        var folder = Path.GetDirectoryName(cases)!;
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "OpenPlatform.Tests", "Catalog", "Webhooks", "Peers")))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            await PeerTests.RunAsync("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error");
+            var tampered = all[0] with { Body = all[0].Body.Replace("\"number\":1", "\"number\":9", StringComparison.Ordinal) };
+            (string Secret, Received Received)[] list = [(old, all[0]), (young, all[0]), (old, all[1]), (young, all[1]), (old, all[2]), (young, all[2]), (youngest, all[2]), (old, tampered)];
+            await File.WriteAllTextAsync(cases, JsonSerializer.Serialize(list.Select(static c => new { secret = c.Secret, headers = c.Received.Headers, body = c.Received.Body })), Stop);
+            var lines = (await PeerTests.RunAsync("node", Path.Combine(folder, "verify.mjs"), cases)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            string Good(int number) => $"openplatform.thing.happened things/1 true {{\"number\":{number}}}";
+            Assert.Equal([Good(1), "refused", Good(2), Good(2), "refused", "refused", Good(3), "refused"], lines);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Assert.DoesNotContain("whsec_", await _admin.GetStringAsync("/admin/v1/webhooks", Stop), StringComparison.Ordinal);
+        Assert.DoesNotContain(old, _catalog.Logs.All, StringComparison.Ordinal);
+
+        async Task<string> RotateAsync(int overlap)
+        {
+            using var rotated = await _admin.ActAsync($"webhooks/{webhook.Id()}:rotate", "*", new { overlapSeconds = overlap });
+            return (await rotated.JsonAsync())["secret"]!.GetValue<string>();
+        }
+    }
+
+    [Fact]
+    public async Task A_receiver_that_fails_gets_the_event_again_under_the_same_id_until_it_is_content()
+    {
+        var tries = 0;
+        await using var receiver = await Receiver.StartAsync((_, _) => Task.FromResult(++tries <= 3 ? 500 : 204));
+        var webhook = await _admin.CreateAsync("webhooks", new { url = receiver.Url });
+        await EmitAsync("things/1", 1);
+
+        await Eventually.TrueAsync(async () => (await DeliveriesAsync(webhook))[0]!["state"]!.GetValue<string>() == "delivered");
+        Assert.Equal([500, 500, 500, 204], receiver.All.Select(static received => received.Status));
+        Assert.Single(receiver.All.Select(static received => received.Id).Distinct());
+        var delivery = (await DeliveriesAsync(webhook))[0]!;
+        Assert.Equal((4, 204, null), (delivery["attempts"]!.GetValue<int>(), delivery["lastStatus"]!.GetValue<int>(), delivery["lastError"]?.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task Events_of_one_subject_arrive_in_order_although_the_receiver_often_fails()
+    {
+        const int Subjects = 6;
+        const int Events = 15;
+        var seed = Random.Shared.Next();
+        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        await using var receiver = await Receiver.StartAsync((_, _) =>
+        {
+            lock (random)
+            {
+                return Task.FromResult(random.Next(3) == 0 ? 503 : 200);
+            }
+        });
+        await _admin.CreateAsync("webhooks", new { url = receiver.Url });
+        for (var number = 0; number < Events; number++)
+        {
+            for (var subject = 0; subject < Subjects; subject++)
+            {
+                await EmitAsync($"things/{subject}", number);
+            }
+        }
+
+        await Eventually.TrueAsync(() => receiver.All.Count(static received => received.Status == 200) == Subjects * Events, TimeSpan.FromSeconds(60));
+        foreach (var subject in receiver.All.GroupBy(static received => received.Subject))
+        {
+            Assert.Equal(Enumerable.Range(0, Events), subject.Where(static received => received.Status == 200).Select(static received => received.Number));
+            // A failed one is not overtaken: what is received never goes down.
+            Assert.Equal(subject.Select(static received => received.Number).Order(), subject.Select(static received => received.Number));
+        }
+    }
+
+    [Fact]
+    public async Task What_is_given_up_is_listed_with_its_reason_lets_the_next_one_through_and_can_be_replayed()
+    {
+        var broken = true;
+        await using var receiver = await Receiver.StartAsync((received, _) => Task.FromResult(broken && received.Number == 1 ? 410 : 200));
+        var webhook = await _admin.CreateAsync("webhooks", new { url = receiver.Url });
+        await EmitAsync("things/1", 1);
+        await EmitAsync("things/1", 2);
+        await Eventually.TrueAsync(() => receiver.All.Any(static received => received.Number == 2));
+
+        var dead = (await DeliveriesAsync(webhook, "dead")).Single()!;
+        Assert.Equal((410, "answered 410"), (dead["lastStatus"]!.GetValue<int>(), dead["lastError"]!.GetValue<string>()));
+        broken = false;
+        using (var replayed = await _admin.ActAsync($"webhooks/{webhook.Id()}:replay", null))
+        {
+            Assert.Equal(1, (await replayed.JsonAsync())["deliveries"]!.GetValue<int>());
+        }
+
+        await Eventually.TrueAsync(() => receiver.All.Count == 3);
+        Assert.Equal([1, 2, 1], receiver.All.Select(static received => received.Number));
+        await Eventually.TrueAsync(async () => (await DeliveriesAsync(webhook, "delivered")).Count == 2);
+
+        // One that was delivered, once more.
+        using (var again = await _admin.ActAsync($"webhooks/{webhook.Id()}/deliveries/{dead.Id()}:replay", null))
+        {
+            Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        }
+
+        await Eventually.TrueAsync(() => receiver.All.Count(received => received.Id == dead.Id()) == 3);
+    }
+
+    [Fact]
+    public async Task A_webhook_that_never_answers_delays_no_other()
+    {
+        await using var silent = await Receiver.StartAsync(static async (_, context) =>
+        {
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return 500;
+        });
+        await using var quick = await Receiver.StartAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            await _admin.CreateAsync("webhooks", new { url = silent.Url });
+        }
+
+        await _admin.CreateAsync("webhooks", new { url = quick.Url });
+        for (var i = 0; i < 100; i++)
+        {
+            await EmitAsync($"things/{i}", i);
+        }
+
+        // 20 webhooks hold 4 tries each for 2 s; the other one gets 100 events through meanwhile.
+        await Eventually.TrueAsync(() => quick.All.Count == 100);
+        await using var connection = new NpgsqlConnection(_database);
+        Assert.Equal(100, await connection.ExecuteScalarAsync<long>("select count(*) from webhook_deliveries where state = 'delivered' or (state <> 'pending')"));
+    }
+
+    [Fact]
+    public async Task A_webhook_hears_of_what_it_asked_for_and_of_its_organization_only()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        var organization = Guid.Parse((await _admin.CreateAsync("organizations", new { name = "Acme" })).Id());
+        await _admin.CreateAsync("webhooks", new { url = receiver.Url + "?one", eventTypes = new[] { "openplatform.thing.*" }, organizationId = organization });
+        await _admin.CreateAsync("webhooks", new { url = receiver.Url + "?two", eventTypes = new[] { "openplatform.other.happened" } });
+        await _admin.CreateAsync("webhooks", new { url = receiver.Url + "?three", active = false });
+        await EmitAsync("things/1", 1, organization: organization);
+        await EmitAsync("things/2", 2, organization: Guid.NewGuid());
+        await EmitAsync("things/3", 3, type: "openplatform.other.happened");
+        await EmitAsync("things/4", 4, type: "openplatform.other.else", organization: organization);
+
+        await using var connection = new NpgsqlConnection(_database);
+        await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from webhook_deliveries where state = 'pending'") == 0);
+        Assert.Equal([1, 3], receiver.All.Select(static received => received.Number).Order());
+    }
+
+    [Fact]
+    public async Task A_catalog_that_is_killed_in_the_middle_loses_no_event_and_changes_no_order()
+    {
+        const int Subjects = 5;
+        const int Events = 12;
+        var database = await postgres.CreateDatabaseAsync();
+        await using var first = await StartCatalogAsync(database);
+        await using var second = await StartCatalogAsync(database);
+        await using var receiver = await Receiver.StartAsync(static async (_, context) =>
+        {
+            await Task.Delay(20, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return 200;
+        });
+        using var admin = new HttpClient { BaseAddress = first.Address, DefaultRequestHeaders = { Authorization = new("Bearer", CatalogServer.AdminToken) } };
+        await admin.CreateAsync("webhooks", new { url = receiver.Url });
+        for (var number = 0; number < Events; number++)
+        {
+            for (var subject = 0; subject < Subjects; subject++)
+            {
+                await EmitAsync($"things/{subject}", number, database: database);
+            }
+        }
+
+        await Eventually.TrueAsync(() => receiver.All.Count >= 10);
+        first.Kill();
+
+        await using var connection = new NpgsqlConnection(database);
+        await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from webhook_deliveries where state <> 'delivered'") == 0, TimeSpan.FromSeconds(60));
+        var written = (await connection.QueryAsync<Guid>("select id from outbox")).Select(static id => id.ToString()).Order(StringComparer.Ordinal);
+        Assert.Equal(written, receiver.All.Select(static received => received.Id).Distinct().Order(StringComparer.Ordinal));
+        foreach (var subject in receiver.All.GroupBy(static received => received.Subject))
+        {
+            Assert.Equal(Enumerable.Range(0, Events), subject.Select(static received => received.Number).Distinct());
+        }
+    }
+
+    [Fact]
+    public async Task A_name_that_leads_into_a_private_network_is_refused_when_it_is_connected_to()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync(), settings: [.. Quick.Where(static setting => !setting.Item1.EndsWith("AllowedNetworks", StringComparison.Ordinal))]);
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        using (var literal = await admin.PostAsJsonAsync("/admin/v1/webhooks", new { url = receiver.Url }, Stop))
+        {
+            Assert.Equal(["/url"], await literal.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        }
+
+        var webhook = await admin.CreateAsync("webhooks", new { url = new UriBuilder(receiver.Url) { Host = "localhost" }.Uri.ToString() });
+        await EmitAsync("things/1", 1, database: catalog.Services.GetService(typeof(NpgsqlDataSource)) is NpgsqlDataSource source ? source.ConnectionString : "");
+        await Eventually.TrueAsync(async () => (await admin.GetStringAsync($"/admin/v1/webhooks/{webhook.Id()}/deliveries", Stop)).Contains("a network that webhooks may not reach", StringComparison.Ordinal));
+        Assert.Empty(receiver.All);
+    }
+
+    [Fact]
+    public async Task A_webhook_that_cannot_be_is_refused_with_the_member_that_is_wrong()
+    {
+        (string Body, string Pointer)[] cases =
+        [
+            ("""{"url":"ftp://example.com/"}""", "/url"), ("""{"url":"https://user:pass@example.com/"}""", "/url"), ("""{"url":"https://169.254.169.254/"}""", "/url"),
+            ("""{"url":"hook"}""", "/url"), ("{}", "/url"), ("""{"url":"https://example.com/","eventTypes":[]}""", "/eventTypes"),
+            ("""{"url":"https://example.com/","eventTypes":["*","everything"]}""", "/eventTypes/1"),
+            ("""{"url":"https://example.com/","organizationId":"b0000000-0000-0000-0000-000000000000"}""", "/organizationId"),
+        ];
+        foreach (var (body, pointer) in cases)
+        {
+            using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+            using var response = await _admin.PostAsync("/admin/v1/webhooks", content, Stop);
+            Assert.Equal([pointer], await response.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        }
+    }
+
+    private async Task<JsonArray> DeliveriesAsync(JsonNode webhook, string? state = null) =>
+        JsonNode.Parse(await _admin.GetStringAsync($"/admin/v1/webhooks/{webhook.Id()}/deliveries{(state is null ? "" : "?state=" + state)}", Stop))!["items"]!.AsArray();
+
+    private async Task EmitAsync(string subject, int number, string type = "openplatform.thing.happened", Guid? organization = null, string? database = null)
+    {
+        await using var connection = new NpgsqlConnection(database ?? _database);
+        await connection.OpenAsync(Stop);
+        await using var transaction = await connection.BeginTransactionAsync(Stop);
+        await Outbox.WriteAsync(connection, transaction, DateTimeOffset.UtcNow, [OutboxEvent.Of(type, subject, organization, new { number })], Stop);
+        await transaction.CommitAsync(Stop);
+    }
+
+    private static async Task<ServiceProcess> StartCatalogAsync(string database)
+    {
+        var process = await ServiceProcess.StartAsync("OpenPlatform.Catalog.dll", Processes.Environment(
+        [
+            ("ConnectionStrings:catalogdb", database), ("ConnectionStrings:redis", "127.0.0.1:1,password=none"), ("OpenPlatform:AdminToken", CatalogServer.AdminToken),
+            ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:EnvelopeKey", CatalogServer.EnvelopeKey),
+            .. Quick.Select(static setting => (setting.Item1, setting.Item2!)),
+        ]));
+        using var client = new HttpClient { BaseAddress = process.Address };
+        await Eventually.TrueAsync(async () => (await client.GetAsync("/health", Stop)).IsSuccessStatusCode, TimeSpan.FromSeconds(60));
+        return process;
+    }
+}
