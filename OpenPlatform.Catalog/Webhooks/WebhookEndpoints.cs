@@ -1,10 +1,10 @@
 using System.ComponentModel;
+using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Credentials;
 using OpenPlatform.Catalog.Jobs;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
-using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Webhooks;
 
@@ -29,16 +29,17 @@ internal static class WebhookEndpoints
         webhooks.MapPost("/", Create).Needs(Permission.WriteWebhooks).Creates<IssuedWebhook>("CreateWebhook", "Sends events to an address. The answer is the only place where the secret is shown.");
         webhooks.MapGet("/", List).Needs(Permission.ReadWebhooks).Lists<Webhook>("ListWebhooks", "Webhooks, oldest first; never their secrets.");
         webhooks.MapGet("/{id:guid}", Get).Needs(Permission.ReadWebhooks).Reads<Webhook>("GetWebhook", "One webhook; never its secret.");
-        webhooks.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteWebhooks).Changes<Webhook>("DeleteWebhook", "Ends the webhook and everything that waits for it.");
+        webhooks.MapPatch("/{id:guid}", Update).Needs(Permission.WriteWebhooks).Patches<Webhook, WebhookRequest>("UpdateWebhook", "Changes address, event types or whether it is active.");
+        webhooks.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteWebhooks).Deletes("DeleteWebhook", "Ends the webhook and everything that waits for it.");
         webhooks.MapPost("/{id:guid}:rotate", Rotate).Needs(Permission.WriteWebhooks).Changes<IssuedWebhook>("RotateWebhookSecret", "A new secret; the old one signs as well until the overlap has passed.");
         webhooks.MapPost("/{id:guid}:replay", ReplayDead).Needs(Permission.Operate).Describe("ReplayWebhook", "Sends everything again that was given up.").Produces<Replayed>();
         webhooks.MapGet("/{id:guid}/deliveries", Deliveries).Needs(Permission.ReadWebhooks).Lists<Delivery>("ListDeliveries", "What has become of the events for this webhook, oldest first.");
         webhooks.MapPost("/{id:guid}/deliveries/{delivery:guid}:replay", Replay).Needs(Permission.Operate).Describe("ReplayDelivery", "Sends one event again, whatever became of it.").Produces<Replayed>();
     }
 
-    private static async Task<IResult> Create(WebhookRequest request, WebhookGuard guard, ConfigChanges changes, Envelopes envelopes, CancellationToken cancellationToken) =>
+    private static async Task<IResult> Create(WebhookRequest request, WebhookGuard guard, AuditedWrites writes, Envelopes envelopes, CancellationToken cancellationToken) =>
         request.Check(guard) ?? ResourceAnswers.Created("/admin/v1/webhooks",
-            await changes.ApplyAsync(change => WebhookStore.InsertAsync(change, request, envelopes), cancellationToken));
+            await writes.ApplyAsync(change => WebhookStore.InsertAsync(change, request, envelopes), cancellationToken));
 
     private static Task<IResult> List([AsParameters] PageQuery page, WebhookStore webhooks, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => webhooks.ListAsync(start, cancellationToken));
@@ -46,12 +47,15 @@ internal static class WebhookEndpoints
     private static async Task<IResult> Get(Guid id, WebhookStore webhooks, CancellationToken cancellationToken) =>
         ResourceAnswers.Found(await webhooks.FindOrNullAsync(id, cancellationToken), "webhook", id);
 
-    private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        ResourceAnswers.Changed(await changes.ApplyAsync(change => WebhookStore.DeleteAsync(change, id, ifMatch), cancellationToken));
+    private static async Task<IResult> Update(Guid id, IfMatch ifMatch, MergePatch patch, WebhookGuard guard, AuditedWrites writes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await writes.ApplyAsync(change => WebhookStore.UpdateAsync(change, id, ifMatch, patch.ApplyTo, guard), cancellationToken));
 
-    private static async Task<IResult> Rotate(Guid id, IfMatch ifMatch, SecretRotation rotation, ConfigChanges changes, Envelopes envelopes, CancellationToken cancellationToken) =>
+    private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, AuditedWrites writes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Deleted(await writes.ApplyAsync(change => WebhookStore.DeleteAsync(change, id, ifMatch), cancellationToken));
+
+    private static async Task<IResult> Rotate(Guid id, IfMatch ifMatch, SecretRotation rotation, AuditedWrites writes, Envelopes envelopes, CancellationToken cancellationToken) =>
         rotation.Check() ?? ResourceAnswers.Changed(
-            await changes.ApplyAsync(change => WebhookStore.RotateAsync(change, id, ifMatch, rotation.Overlap, envelopes), cancellationToken));
+            await writes.ApplyAsync(change => WebhookStore.RotateAsync(change, id, ifMatch, rotation.Overlap, envelopes), cancellationToken));
 
     private static async Task<IResult> Deliveries(
         Guid id, [AsParameters] PageQuery page, [Description("Only those in this state: pending, delivered or dead.")] string? state, WebhookStore webhooks, DeliveryStore deliveries, HttpContext context,

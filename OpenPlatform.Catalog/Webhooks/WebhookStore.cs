@@ -101,7 +101,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database)
     }
 
     /// <summary>Ends the webhook and everything that waits for it.</summary>
-    public static async Task<Outcome<Webhook>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    public static async Task<Outcome<bool>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var current = await LockAsync(change, id, ifMatch);
         if (current.Problem is { } problem)
@@ -110,7 +110,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database)
         }
 
         await change.Connection.ExecuteAsync(change.Sql("delete from webhooks where id = @id", new { id }));
-        return current.Value.ToWebhook();
+        return true;
     }
 
     private static async Task<Outcome<Row>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)

@@ -211,6 +211,47 @@ public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_webhook_that_is_switched_off_hears_nothing_and_one_that_is_deleted_is_gone()
+    {
+        await using var receiver = await Receiver.StartAsync();
+        var webhook = await _admin.CreateAsync("webhooks", new { url = receiver.Url });
+        using (var off = await PatchAsync("{\"active\":false}"))
+        {
+            Assert.False((await off.JsonAsync())["active"]!.GetValue<bool>());
+        }
+
+        await EmitAsync("things/1", 1);
+        using (var on = await PatchAsync("{\"active\":true,\"eventTypes\":[\"openplatform.thing.*\"]}"))
+        {
+            Assert.Equal("openplatform.thing.*", (await on.JsonAsync())["eventTypes"]![0]!.GetValue<string>());
+        }
+
+        using (var wrong = await PatchAsync("{\"url\":\"ftp://example.com\"}"))
+        {
+            Assert.Equal(["/url"], await wrong.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        }
+
+        await EmitAsync("things/1", 2);
+        await Eventually.TrueAsync(() => !receiver.All.IsEmpty);
+        Assert.Equal([2], receiver.All.Select(static received => received.Number));
+
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"/admin/v1/webhooks/{webhook.Id()}") { Headers = { { "If-Match", "*" } } };
+        using var deleted = await _admin.SendAsync(request, Stop);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        using var gone = await _admin.GetAsync($"/admin/v1/webhooks/{webhook.Id()}", Stop);
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+
+        async Task<HttpResponseMessage> PatchAsync(string patch)
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Patch, $"/admin/v1/webhooks/{webhook.Id()}")
+            {
+                Headers = { { "If-Match", "*" } }, Content = new StringContent(patch, System.Text.Encoding.UTF8, "application/merge-patch+json"),
+            };
+            return await _admin.SendAsync(message, Stop);
+        }
+    }
+
+    [Fact]
     public async Task A_catalog_that_is_killed_in_the_middle_loses_no_event_and_changes_no_order()
     {
         const int Subjects = 5;
