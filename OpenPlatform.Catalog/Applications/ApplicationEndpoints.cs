@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
@@ -12,6 +13,8 @@ internal static class ApplicationEndpoints
         applications.MapPost("/", Create).Needs(Permission.WriteApplications).Creates<Application>("CreateApplication", "Registers a calling program of a partner.");
         applications.MapGet("/", List).Needs(Permission.ReadApplications).Lists<Application>("ListApplications", "Applications, oldest first.");
         applications.MapGet("/{id:guid}", Get).Needs(Permission.ReadApplications).Reads<Application>("GetApplication", "One application.");
+        applications.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteApplications).Patches<Application, ApplicationRequest>("ChangeApplication", "Changes its name and where it may call from.");
+        applications.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteApplications).Deletes("DeleteApplication", "Deletes an application without live subscriptions, and its credentials.");
         applications.MapPost("/{id:guid}:suspend", Suspend).Needs(Permission.SuspendApplications).Changes<Application>("SuspendApplication", "Makes gateways refuse the application until it is resumed.");
         applications.MapPost("/{id:guid}:resume", Resume).Needs(Permission.SuspendApplications).Changes<Application>("ResumeApplication", "Ends a suspension.");
     }
@@ -20,11 +23,18 @@ internal static class ApplicationEndpoints
         request.Check() ?? ResourceAnswers.Created("/admin/v1/applications",
             await changes.ApplyAsync(change => ApplicationStore.InsertAsync(change, request), cancellationToken));
 
-    private static Task<IResult> List([AsParameters] PageQuery page, ApplicationStore applications, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => applications.ListAsync(start, cancellationToken));
+    private static Task<IResult> List(
+        [AsParameters] PageQuery page, [Description("Only those of this organization.")] Guid? organization, Caller caller, ApplicationStore applications, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => applications.ListAsync(caller, organization, start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, ApplicationStore applications, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await applications.FindOrNullAsync(id, cancellationToken), "application", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, ApplicationStore applications, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await applications.FindOrNullAsync(caller, id, cancellationToken), "application", id);
+
+    private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));
+
+    private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Deleted(await changes.ApplyAsync(change => ApplicationStore.DeleteAsync(change, id, ifMatch), cancellationToken));
 
     private static async Task<IResult> Suspend(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.SetSuspendedAsync(change, id, suspended: true, ifMatch), cancellationToken));

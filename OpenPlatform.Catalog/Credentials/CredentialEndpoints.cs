@@ -30,11 +30,11 @@ internal static class CredentialEndpoints
     }
 
     private static Task<IResult> List(
-        [AsParameters] PageQuery page, [Description("Only those of this application.")] Guid? application, CredentialStore credentials, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => credentials.ListAsync(application, start, cancellationToken));
+        [AsParameters] PageQuery page, [Description("Only those of this application.")] Guid? application, Caller caller, CredentialStore credentials, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => credentials.ListAsync(caller, application, start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, CredentialStore credentials, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await credentials.FindOrNullAsync(id, cancellationToken), "credential", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, CredentialStore credentials, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await credentials.FindOrNullAsync(caller, id, cancellationToken), "credential", id);
 
     private static async Task<IResult> Rotate(
         Guid id, IfMatch ifMatch, RotationRequest request, ConfigChanges changes, IOptions<CatalogOptions> options, Envelopes envelopes, CancellationToken cancellationToken) =>

@@ -2,6 +2,7 @@ using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Credentials;
@@ -18,27 +19,39 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
         c.created_at, c.expires_at, c.revoked_at, (select last_used_on from credential_uses where credential_id = c.id) as last_used_on, c.etag
         """;
 
-    public async Task<Credential?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
+    private const string Own = "c.application_id in (select id from applications where organization_id = @OrganizationId)";
+
+    /// <param name="caller">Sees those of its organization.</param>
+    public async Task<Credential?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return (await connection.QuerySingleOrDefaultAsync<Row>(
-            new($"select {Columns} from credentials c where c.id = @id", new { id }, cancellationToken: cancellationToken)))?.ToCredential();
+            new($"select {Columns} from credentials c where c.id = @id and (@OrganizationId::uuid is null or {Own})", new { id, caller.OrganizationId }, cancellationToken: cancellationToken)))?.ToCredential();
     }
 
+    /// <param name="caller">Sees those of its organization.</param>
     /// <param name="application">Only those of this application; null: all.</param>
-    public async Task<IReadOnlyList<Credential>> ListAsync(Guid? application, PageStart page, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Credential>> ListAsync(Caller caller, Guid? application, PageStart page, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var filter = application is null ? "" : "c.application_id = @application and";
         var rows = await connection.QueryAsync<Row>(new(
-            $"select {Columns} from credentials c where {filter} c.id > @After order by c.id limit @Fetch", new { application, page.After, page.Fetch }, cancellationToken: cancellationToken));
+            ListSql(application, caller), new { application, caller.OrganizationId, page.After, page.Fetch }, cancellationToken: cancellationToken));
         return [.. rows.Select(static row => row.ToCredential())];
+    }
+
+    /// <summary>The statement of a list; conditions that are not asked for are not in it, so that each has the index it needs.</summary>
+    internal static string ListSql(Guid? application, Caller caller)
+    {
+        var ofApplication = application is null ? "" : "c.application_id = @application and ";
+        var own = caller.OrganizationId is null ? "" : Own + " and ";
+        return $"select {Columns} from credentials c where {ofApplication}{own}c.id > @After order by c.id limit @Fetch";
     }
 
     /// <summary>The new credential with what is shown once; 422 for an unknown application, a conflict when there are too many or it is taken.</summary>
     public static async Task<Outcome<IssuedCredential>> InsertAsync(ConfigChange change, NewCredential credential, Guid? replaces = null)
     {
-        if (!await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from applications where id = @ApplicationId)", new { credential.ApplicationId })))
+        var organization = await change.Connection.ExecuteScalarAsync<Guid?>(change.Sql("select organization_id from applications where id = @ApplicationId", new { credential.ApplicationId }));
+        if (organization is null || !change.Caller.Sees(organization.Value))
         {
             return CatalogProblem.Invalid(new ProblemError("/applicationId", $"names no application: {credential.ApplicationId}"));
         }
@@ -69,6 +82,7 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
                 material.Thumbprint, replaces, change.Now, credential.ExpiresAt,
             }));
         var stored = await change.Connection.QuerySingleAsync<Row>(change.Sql($"select {Columns} from credentials c where c.id = @Id", new { credential.Id }));
+        Emit(change, stored.ToCredential(), organization.Value, replaces is null ? "issued" : "rotated");
         var isKey = credential.Type == CredentialType.ApiKey;
         return new IssuedCredential(stored.ToCredential()) { Key = isKey ? material.Generated : null, Secret = isKey ? null : material.Generated };
     }
@@ -109,19 +123,30 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
     public static async Task<Outcome<Credential>> RevokeAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var found = await LockAsync(change, id, ifMatch);
-        return found.Problem is not null || found.Value.RevokedAt is not null
-            ? found
-            : (await change.Connection.QuerySingleAsync<Row>(change.Sql(
-                $"update credentials c set revoked_at = greatest(@Now, created_at), etag = etag + 1 where c.id = @id returning {Columns}", new { id, change.Now }))).ToCredential();
+        if (found.Problem is not null || found.Value.RevokedAt is not null)
+        {
+            return found;
+        }
+
+        var revoked = (await change.Connection.QuerySingleAsync<Row>(change.Sql(
+            $"update credentials c set revoked_at = greatest(@Now, created_at), etag = etag + 1 where c.id = @id returning {Columns}", new { id, change.Now }))).ToCredential();
+        Emit(change, revoked, await OrganizationAsync(change, revoked.ApplicationId), "revoked");
+        return revoked;
     }
 
     private static async Task<Outcome<Credential>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from credentials c where c.id = @id for update of c", new { id }));
-        return row is null ? CatalogProblem.NotFound("credential", id)
+        return row is null || !change.Caller.Sees(await OrganizationAsync(change, row.ApplicationId)) ? CatalogProblem.NotFound("credential", id)
             : ifMatch.Check(row.Etag) is { } problem ? problem
             : row.ToCredential();
     }
+
+    private static Task<Guid> OrganizationAsync(ConfigChange change, Guid application) =>
+        change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select organization_id from applications where id = @application", new { application }));
+
+    private static void Emit(ConfigChange change, Credential credential, Guid organization, string what) =>
+        change.Emit($"openplatform.credential.{what}", $"credentials/{credential.Id}", credential, organization);
 
     /// <summary>As the database writes it.</summary>
     public static string NameOf(CredentialType type) => type switch

@@ -12,15 +12,23 @@ internal static class OrganizationEndpoints
         organizations.MapPost("/", Create).Needs(Permission.WriteOrganizations).Creates<Organization>("CreateOrganization", "Registers a partner.");
         organizations.MapGet("/", List).Needs(Permission.ReadOrganizations).Lists<Organization>("ListOrganizations", "Organizations, oldest first.");
         organizations.MapGet("/{id:guid}", Get).Needs(Permission.ReadOrganizations).Reads<Organization>("GetOrganization", "One organization.");
+        organizations.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteOrganizations).Patches<Organization, OrganizationRequest>("PatchOrganization", "Changes an organization.");
+        organizations.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteOrganizations).Deletes("DeleteOrganization", "Deletes an organization that has no applications.");
     }
 
     private static async Task<IResult> Create(OrganizationRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>
         request.Check() ?? ResourceAnswers.Created("/admin/v1/organizations",
             await changes.ApplyAsync(change => OrganizationStore.InsertAsync(change, request), cancellationToken));
 
-    private static Task<IResult> List([AsParameters] PageQuery page, OrganizationStore organizations, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => organizations.ListAsync(start, cancellationToken));
+    private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, OrganizationStore organizations, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => organizations.ListAsync(caller, start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, OrganizationStore organizations, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await organizations.FindOrNullAsync(id, cancellationToken), "organization", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, OrganizationStore organizations, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await organizations.FindOrNullAsync(caller, id, cancellationToken), "organization", id);
+
+    private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => OrganizationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));
+
+    private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Deleted(await changes.ApplyAsync(change => OrganizationStore.DeleteAsync(change, id, ifMatch), cancellationToken));
 }

@@ -2,6 +2,7 @@ using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Organizations;
@@ -10,19 +11,28 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, name, created_at, etag";
 
-    public async Task<Organization?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
+    /// <param name="caller">Sees its own.</param>
+    public async Task<Organization?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
     {
+        if (!caller.Sees(id))
+        {
+            return null;
+        }
+
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return await connection.QuerySingleOrDefaultAsync<Organization>(
             new($"select {Columns} from organizations where id = @id", new { id }, cancellationToken: cancellationToken));
     }
 
-    public async Task<IReadOnlyList<Organization>> ListAsync(PageStart page, CancellationToken cancellationToken)
+    /// <param name="caller">Sees its own.</param>
+    public async Task<IReadOnlyList<Organization>> ListAsync(Caller caller, PageStart page, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QueryAsync<Organization>(
-            new($"select {Columns} from organizations where id > @After order by id limit @Fetch", page, cancellationToken: cancellationToken))).AsList();
+        return (await connection.QueryAsync<Organization>(new(ListSql(caller), new { caller.OrganizationId, page.After, page.Fetch }, cancellationToken: cancellationToken))).AsList();
     }
+
+    internal static string ListSql(Caller caller) =>
+        $"select {Columns} from organizations where {(caller.OrganizationId is null ? "" : "id = @OrganizationId and ")}id > @After order by id limit @Fetch";
 
     /// <summary>The new organization, or a conflict about its name.</summary>
     public static async Task<Outcome<Organization>> InsertAsync(ConfigChange change, OrganizationRequest request)
@@ -30,6 +40,73 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
         var organization = new Organization(Guid.CreateVersion7(change.Now), request.Name!, change.Now, 1);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
             "insert into organizations (id, name, created_at) values (@Id, @Name, @CreatedAt) on conflict (name) do nothing", organization));
-        return inserted == 1 ? organization : CatalogProblem.Conflict("/name", $"there is an organization {request.Name} already");
+        if (inserted == 0)
+        {
+            return CatalogProblem.Conflict("/name", $"there is an organization {request.Name} already");
+        }
+
+        Emit(change, organization, "created");
+        return organization;
     }
+
+    /// <summary>The organization under its new name, or a conflict about it.</summary>
+    public static async Task<Outcome<Organization>> PatchAsync(ConfigChange change, Guid id, MergePatch patch, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found;
+        }
+
+        var request = patch.ApplyTo(new OrganizationRequest(found.Value.Name));
+        if (request.Check() is { } problem)
+        {
+            return problem;
+        }
+
+        if (request.Name == found.Value.Name)
+        {
+            return found;
+        }
+
+        if (await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from organizations where name = @Name)", request)))
+        {
+            return CatalogProblem.Conflict("/name", $"there is an organization {request.Name} already");
+        }
+
+        var changed = await change.Connection.QuerySingleAsync<Organization>(change.Sql(
+            $"update organizations set name = @Name, etag = etag + 1 where id = @id returning {Columns}", new { id, request.Name }));
+        Emit(change, changed, "changed");
+        return changed;
+    }
+
+    /// <summary>True, or a conflict while it has applications.</summary>
+    public static async Task<Outcome<bool>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
+        }
+
+        if (await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from applications where organization_id = @id)", new { id })))
+        {
+            return CatalogProblem.Conflict("", "it has applications; delete them first");
+        }
+
+        await change.Connection.ExecuteAsync(change.Sql("delete from organizations where id = @id", new { id }));
+        Emit(change, found.Value, "deleted");
+        return true;
+    }
+
+    private static async Task<Outcome<Organization>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var organization = await change.Connection.QuerySingleOrDefaultAsync<Organization>(change.Sql($"select {Columns} from organizations where id = @id for update", new { id }));
+        return organization is null || !change.Caller.Sees(id) ? CatalogProblem.NotFound("organization", id)
+            : ifMatch.Check(organization.Etag) is { } problem ? problem
+            : organization;
+    }
+
+    private static void Emit(ConfigChange change, Organization organization, string what) =>
+        change.Emit($"openplatform.organization.{what}", $"organizations/{organization.Id}", organization, organization.Id);
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
@@ -9,14 +11,16 @@ namespace OpenPlatform.Catalog.Plans;
 
 internal sealed class PlanStore(NpgsqlDataSource database)
 {
-    // The limits come as two arrays in step; a plan without any has none.
+    private const int MostAffectedShown = 100;
+
     private const string Select =
         """
-        select p.id, p.name, p.approval_required, p.created_at, p.etag,
-               array(select requests from plan_rate_limits where plan_id = p.id order by ordinal) as requests,
-               array(select window_seconds from plan_rate_limits where plan_id = p.id order by ordinal) as window_seconds
-        from plans p
+        select p.id, p.name, p.state, p.current_revision as revision, p.approval_required, p.created_at, p.etag, r.terms::text as terms,
+               array(select api_id from plan_offers where plan_id = p.id order by api_id) as apis
+        from plans p join plan_revisions r on r.plan_id = p.id and r.revision = p.current_revision
         """;
+
+    internal const string ListSql = $"{Select} where p.id > @After order by p.id limit @Fetch";
 
     public async Task<Plan?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
     {
@@ -28,39 +32,228 @@ internal sealed class PlanStore(NpgsqlDataSource database)
     public async Task<IReadOnlyList<Plan>> ListAsync(PageStart page, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await connection.QueryAsync<Row>(new($"{Select} where p.id > @After order by p.id limit @Fetch", page, cancellationToken: cancellationToken));
+        var rows = await connection.QueryAsync<Row>(new(ListSql, page, cancellationToken: cancellationToken));
         return [.. rows.Select(static row => row.ToPlan())];
     }
 
-    /// <summary>The new plan, or a conflict about its name.</summary>
+    /// <summary>All revisions of a plan, the newest first; empty when there is no such plan.</summary>
+    public async Task<IReadOnlyList<PlanRevision>> RevisionsAsync(Guid id, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var rows = await connection.QueryAsync<RevisionRow>(new(
+            "select revision, terms::text as terms, created_at from plan_revisions where plan_id = @id order by revision desc limit 1000", new { id }, cancellationToken: cancellationToken));
+        return [.. rows.Select(row =>
+        {
+            var terms = ModelOf(id, "", row.Terms);
+            return new PlanRevision(row.Revision, terms.RateLimits, terms.Quotas, terms.Priority, terms.Schemes, terms.ReplayCheck, terms.Scopes, row.CreatedAt);
+        })];
+    }
+
+    /// <summary>The new plan; a conflict about its name, or 422 for an unknown API.</summary>
     public static async Task<Outcome<Plan>> InsertAsync(ConfigChange change, PlanRequest request)
     {
-        var plan = new Plan(Guid.CreateVersion7(change.Now), request.Name!, request.ApprovalRequired, request.Models(), change.Now, 1);
+        var id = Guid.CreateVersion7(change.Now);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
-            "insert into plans (id, name, approval_required, created_at) values (@Id, @Name, @ApprovalRequired, @CreatedAt) on conflict (name) do nothing",
-            new { plan.Id, plan.Name, plan.ApprovalRequired, plan.CreatedAt }));
+            "insert into plans (id, name, state, approval_required, created_at) values (@id, @Name, @State, @ApprovalRequired, @Now) on conflict (name) do nothing",
+            new { id, request.Name, State = NameOf(request.State), request.ApprovalRequired, change.Now }));
         if (inserted == 0)
         {
-            return CatalogProblem.Conflict("/name", $"there is a plan {plan.Name} already");
+            return CatalogProblem.Conflict("/name", $"there is a plan {request.Name} already");
+        }
+
+        await InsertRevisionAsync(change, id, 1, TextOf(request.Terms(id)));
+        if (await OfferAsync(change, id, request.Apis) is { } problem)
+        {
+            return problem;
+        }
+
+        var plan = await ReadAsync(change, id);
+        Emit(change, plan, "created");
+        return plan;
+    }
+
+    /// <summary>The plan after the change, and whom it affects. Other terms are a new revision, in force for all subscriptions at once.</summary>
+    public static async Task<Outcome<ChangedPlan>> PatchAsync(ConfigChange change, Guid id, MergePatch patch, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
+        }
+
+        var plan = found.Value;
+        if (plan.State == PlanState.Retired)
+        {
+            return CatalogProblem.Conflict("", "it is retired; make a new plan");
+        }
+
+        var request = patch.ApplyTo(PlanRequest.Of(plan));
+        if (request.Check() is { } problem)
+        {
+            return problem;
+        }
+
+        return request.State == plan.State
+            ? await ReplaceAsync(change, plan, request)
+            : CatalogProblem.Invalid(new ProblemError("/state", "is changed by :publish and :retire"));
+    }
+
+    /// <summary>Makes a locked plan what the request says.</summary>
+    public static async Task<Outcome<ChangedPlan>> ReplaceAsync(ConfigChange change, Plan plan, PlanRequest request)
+    {
+        var terms = TextOf(request.Terms(plan.Id));
+        var changesTerms = terms != TextOf(PlanRequest.Of(plan).Terms(plan.Id));
+        var changesOffer = !(request.Apis ?? []).Order().SequenceEqual(plan.Apis ?? []);
+        if (!changesTerms && !changesOffer && (request.Name, request.ApprovalRequired) == (plan.Name, plan.ApprovalRequired))
+        {
+            return new ChangedPlan(plan);
+        }
+
+        if (request.Name != plan.Name && await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from plans where name = @Name)", new { request.Name })))
+        {
+            return CatalogProblem.Conflict("/name", $"there is a plan {request.Name} already");
+        }
+
+        if (changesTerms)
+        {
+            await InsertRevisionAsync(change, plan.Id, plan.Revision + 1, terms);
+        }
+
+        await change.Connection.ExecuteAsync(change.Sql(
+            "update plans set name = @Name, approval_required = @ApprovalRequired, current_revision = @Revision, etag = etag + 1 where id = @Id",
+            new { plan.Id, request.Name, request.ApprovalRequired, Revision = plan.Revision + (changesTerms ? 1 : 0) }));
+        if (changesOffer && await OfferAsync(change, plan.Id, request.Apis) is { } problem)
+        {
+            return problem;
+        }
+
+        var changed = new ChangedPlan(await ReadAsync(change, plan.Id));
+        Emit(change, changed, "changed");
+        return changesTerms ? await WithAffectedAsync(change, changed) : changed;
+    }
+
+    /// <summary>The plan in state <paramref name="to"/>; a conflict when it cannot go there.</summary>
+    public static async Task<Outcome<Plan>> MoveAsync(ConfigChange change, Guid id, PlanState to, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null || found.Value.State == to)
+        {
+            return found;
+        }
+
+        // The states are in the order of a plan's life.
+        if (found.Value.State > to)
+        {
+            return CatalogProblem.Conflict("", $"a plan that is {NameOf(found.Value.State)} cannot become {NameOf(to)}");
+        }
+
+        await change.Connection.ExecuteAsync(change.Sql("update plans set state = @State, etag = etag + 1 where id = @id", new { id, State = NameOf(to) }));
+        var moved = await ReadAsync(change, id);
+        Emit(change, moved, NameOf(to));
+        return moved;
+    }
+
+    /// <summary>True, or a conflict when somebody ever subscribed under it.</summary>
+    public static async Task<Outcome<bool>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
+        }
+
+        if (await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from subscriptions where plan_id = @id or pending_plan_id = @id)", new { id })))
+        {
+            return CatalogProblem.Conflict("", "there are subscriptions under it; retire it instead");
         }
 
         await change.Connection.ExecuteAsync(change.Sql(
             """
-            insert into plan_rate_limits (plan_id, ordinal, requests, window_seconds)
-            select @Id, ordinality - 1, requests, window_seconds from unnest(@Requests, @Windows) with ordinality as t (requests, window_seconds, ordinality)
-            """,
-            new
-            {
-                plan.Id,
-                Requests = plan.RateLimits.Select(static limit => limit.Requests).ToArray(),
-                Windows = plan.RateLimits.Select(static limit => limit.WindowSeconds).ToArray(),
-            }));
-        return plan;
+            delete from plan_rate_limits where plan_id = @id;
+            delete from plan_revisions where plan_id = @id;
+            delete from plans where id = @id;
+            """, new { id }));
+        Emit(change, found.Value, "deleted");
+        return true;
     }
 
-    private sealed record Row(Guid Id, string Name, bool ApprovalRequired, DateTimeOffset CreatedAt, long Etag, long[] Requests, int[] WindowSeconds)
+    /// <summary>As gateways know it.</summary>
+    /// <param name="terms">Of <c>plan_revisions</c>.</param>
+    public static PlanModel ModelOf(Guid id, string name, string terms)
     {
-        public Plan ToPlan() =>
-            new(Id, Name, ApprovalRequired, [.. Requests.Zip(WindowSeconds, static (requests, window) => new RateLimitModel(requests, window))], CreatedAt, Etag);
+        var model = JsonNode.Parse(terms)!.AsObject();
+        (model["planId"], model["name"]) = (id, name);
+        return model.Deserialize(SnapshotJson.Default.PlanModel)!;
+    }
+
+    private static string TextOf(PlanModel model)
+    {
+        var terms = JsonSerializer.SerializeToNode(model, SnapshotJson.Default.PlanModel)!.AsObject();
+        terms.Remove("planId");
+        terms.Remove("name");
+        return terms.ToJsonString();
+    }
+
+    private static Task InsertRevisionAsync(ConfigChange change, Guid id, int revision, string terms) => change.Connection.ExecuteAsync(change.Sql(
+        "insert into plan_revisions (plan_id, revision, terms, created_at) values (@id, @revision, @terms::jsonb, @Now)", new { id, revision, terms, change.Now }));
+
+    /// <summary>Null, or 422 for an API that is not there.</summary>
+    private static async Task<CatalogProblem?> OfferAsync(ConfigChange change, Guid id, IReadOnlyList<Guid>? apis)
+    {
+        var wanted = (apis ?? []).Distinct().ToArray();
+        var offered = await change.Connection.ExecuteScalarAsync<int>(change.Sql(
+            """
+            delete from plan_offers where plan_id = @id;
+            with offered as (insert into plan_offers (plan_id, api_id) select @id, id from apis where id = any(@wanted) returning 1)
+            select count(*)::int from offered;
+            """, new { id, wanted }));
+        if (offered == wanted.Length)
+        {
+            return null;
+        }
+
+        var known = (await change.Connection.QueryAsync<Guid>(change.Sql("select id from apis where id = any(@wanted)", new { wanted }))).ToHashSet();
+        return CatalogProblem.Invalid([.. apis!.Select(static (api, i) => (Api: api, Index: i)).Where(item => !known.Contains(item.Api))
+            .Select(static item => new ProblemError($"/apis/{item.Index}", $"names no API: {item.Api}"))]);
+    }
+
+    private static async Task<ChangedPlan> WithAffectedAsync(ConfigChange change, ChangedPlan plan)
+    {
+        const string Live = "s.plan_id = @Id and s.state in ('pending', 'active', 'paused')";
+        await using var rows = await change.Connection.QueryMultipleAsync(change.Sql(
+            $"""
+            select count(*) from subscriptions s where {Live};
+            select s.id as subscription_id, s.application_id, a.organization_id, s.version_id
+            from subscriptions s join applications a on a.id = s.application_id where {Live} order by s.id limit {MostAffectedShown};
+            """, new { plan.Id }));
+        return plan with { AffectedSubscriptions = await rows.ReadSingleAsync<long>(), Affected = (await rows.ReadAsync<AffectedSubscription>()).AsList() };
+    }
+
+    private static void Emit(ConfigChange change, Plan plan, string what) => change.Emit($"openplatform.plan.{what}", $"plans/{plan.Id}", plan);
+
+    private static async Task<Plan> ReadAsync(ConfigChange change, Guid id) =>
+        (await change.Connection.QuerySingleAsync<Row>(change.Sql($"{Select} where p.id = @id", new { id }))).ToPlan();
+
+    private static async Task<Outcome<Plan>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"{Select} where p.id = @id for update of p", new { id }));
+        return row is null ? CatalogProblem.NotFound("plan", id)
+            : ifMatch.Check(row.Etag) is { } problem ? problem
+            : row.ToPlan();
+    }
+
+    private static string NameOf(PlanState state) => state.ToString().ToLowerInvariant();
+
+    private sealed record RevisionRow(int Revision, string Terms, DateTimeOffset CreatedAt);
+
+    private sealed record Row(
+        Guid Id, string Name, string State, int Revision, bool ApprovalRequired, DateTimeOffset CreatedAt, long Etag, string Terms, Guid[] Apis)
+    {
+        public Plan ToPlan()
+        {
+            var terms = ModelOf(Id, Name, Terms);
+            return new(Id, Name, Enum.Parse<PlanState>(State, ignoreCase: true), Revision, ApprovalRequired, Apis.Length == 0 ? null : Apis,
+                terms.RateLimits, terms.Quotas, terms.Priority, terms.Schemes, terms.ReplayCheck, terms.Scopes, CreatedAt, Etag);
+        }
     }
 }

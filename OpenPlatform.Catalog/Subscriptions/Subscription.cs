@@ -5,25 +5,10 @@ using OpenPlatform.Catalog.Resources;
 
 namespace OpenPlatform.Catalog.Subscriptions;
 
-/// <summary>What has become of a subscription. Only an active one lets calls through.</summary>
-public enum SubscriptionState
-{
-    /// <summary>Waits for approval.</summary>
-    Pending,
-
-    /// <summary>Lets calls through.</summary>
-    Active,
-
-    /// <summary>Ended; the end.</summary>
-    Cancelled,
-
-    /// <summary>Was not approved; the end.</summary>
-    Rejected,
-}
-
 /// <summary>An application's right to a version under a plan.</summary>
+/// <param name="PendingPlanId">The plan it asked to change to, which waits for approval; until then <paramref name="PlanId"/> counts.</param>
 public sealed record Subscription(
-    Guid Id, Guid ApplicationId, Guid VersionId, Guid PlanId, SubscriptionState State, DateTimeOffset CreatedAt,
+    Guid Id, Guid ApplicationId, Guid VersionId, Guid PlanId, Guid? PendingPlanId, SubscriptionState State, DateTimeOffset CreatedAt,
     [property: JsonIgnore] long Etag) : ICatalogResource;
 
 /// <param name="VersionId">Id of an API version: <c>versions[].id</c> of an API.</param>
@@ -39,14 +24,13 @@ public sealed record SubscriptionRequest([property: Required] Guid? ApplicationI
     }
 }
 
-/// <summary>The moves a subscription can make.</summary>
-internal static class SubscriptionMoves
+/// <param name="PlanId">A published plan that is offered for the version.</param>
+public sealed record PlanChangeRequest([property: Required] Guid? PlanId)
 {
-    /// <summary>True when a subscription may go from one state to the other.</summary>
-    public static bool Allows(SubscriptionState from, SubscriptionState to) => (from, to) switch
+    internal CatalogProblem? Check()
     {
-        (SubscriptionState.Pending, SubscriptionState.Active or SubscriptionState.Rejected) => true,
-        (SubscriptionState.Pending or SubscriptionState.Active, SubscriptionState.Cancelled) => true,
-        _ => false,
-    };
+        var check = new RequestCheck();
+        check.Id("/planId", PlanId);
+        return check.Problem;
+    }
 }

@@ -13,9 +13,16 @@ internal static class SubscriptionEndpoints
         subscriptions.MapPost("/", Create).Needs(Permission.WriteSubscriptions).Creates<Subscription>("CreateSubscription", "Subscribes an application to a version under a plan: active at once, or pending when the plan asks for approval.");
         subscriptions.MapGet("/", List).Needs(Permission.ReadSubscriptions).Lists<Subscription>("ListSubscriptions", "Subscriptions, oldest first.");
         subscriptions.MapGet("/{id:guid}", Get).Needs(Permission.ReadSubscriptions).Reads<Subscription>("GetSubscription", "One subscription.");
-        subscriptions.MapPost("/{id:guid}:approve", Approve).Needs(Permission.DecideSubscriptions).Changes<Subscription>("ApproveSubscription", "Lets a pending subscription's calls through.");
-        subscriptions.MapPost("/{id:guid}:reject", Reject).Needs(Permission.DecideSubscriptions).Changes<Subscription>("RejectSubscription", "Refuses a pending subscription, for good.");
-        subscriptions.MapPost("/{id:guid}:cancel", Cancel).Needs(Permission.WriteSubscriptions).Changes<Subscription>("CancelSubscription", "Ends a pending or active subscription, for good.");
+        subscriptions.MapPost("/{id:guid}:changePlan", ChangePlan).Needs(Permission.WriteSubscriptions).Changes<Subscription>("ChangePlanOfSubscription", "Puts it under another plan: at once, or when it is approved where that plan asks for it.");
+        Move("approve", Permission.DecideSubscriptions, SubscriptionMove.Approve, "ApproveSubscription", "Lets a pending subscription's calls through, or the change of plan that it waits for.");
+        Move("reject", Permission.DecideSubscriptions, SubscriptionMove.Reject, "RejectSubscription", "Refuses a pending subscription, for good, or the change of plan that it waits for.");
+        Move("pause", Permission.PauseSubscriptions, SubscriptionMove.Pause, "PauseSubscription", "Lets no calls through until it is resumed.");
+        Move("resume", Permission.PauseSubscriptions, SubscriptionMove.Resume, "ResumeSubscription", "Ends a pause.");
+        Move("cancel", Permission.WriteSubscriptions, SubscriptionMove.Cancel, "CancelSubscription", "Ends it, for good.");
+
+        void Move(string verb, Permission permission, SubscriptionMove move, string name, string summary) =>
+            subscriptions.MapPost($"/{{id:guid}}:{verb}", (Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) => MoveAsync(id, move, ifMatch, changes, cancellationToken))
+                .Needs(permission).Changes<Subscription>(name, summary);
     }
 
     private static async Task<IResult> Create(SubscriptionRequest request, ConfigChanges changes, CancellationToken cancellationToken) =>
@@ -23,21 +30,23 @@ internal static class SubscriptionEndpoints
             await changes.ApplyAsync(change => SubscriptionStore.InsertAsync(change, request), cancellationToken));
 
     private static Task<IResult> List(
-        [AsParameters] PageQuery page, [Description("Only those of this application.")] Guid? application, SubscriptionStore subscriptions, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(application, start, cancellationToken));
+        [AsParameters] PageQuery page, [AsParameters] SubscriptionQuery query, Caller caller, SubscriptionStore subscriptions, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(caller, new(query.Application, query.Version, query.Plan, query.State), start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, SubscriptionStore subscriptions, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await subscriptions.FindOrNullAsync(id, cancellationToken), "subscription", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, SubscriptionStore subscriptions, CancellationToken cancellationToken) =>
+        ResourceAnswers.Found(await subscriptions.FindOrNullAsync(caller, id, cancellationToken), "subscription", id);
 
-    private static Task<IResult> Approve(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        MoveAsync(id, SubscriptionState.Active, ifMatch, changes, cancellationToken);
+    private static async Task<IResult> ChangePlan(Guid id, PlanChangeRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        request.Check() ?? ResourceAnswers.Changed(
+            await changes.ApplyAsync(change => SubscriptionStore.ChangePlanAsync(change, id, request.PlanId!.Value, ifMatch), cancellationToken));
 
-    private static Task<IResult> Reject(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        MoveAsync(id, SubscriptionState.Rejected, ifMatch, changes, cancellationToken);
-
-    private static Task<IResult> Cancel(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        MoveAsync(id, SubscriptionState.Cancelled, ifMatch, changes, cancellationToken);
-
-    private static async Task<IResult> MoveAsync(Guid id, SubscriptionState to, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        ResourceAnswers.Changed(await changes.ApplyAsync(change => SubscriptionStore.MoveAsync(change, id, to, ifMatch), cancellationToken));
+    private static async Task<IResult> MoveAsync(Guid id, SubscriptionMove move, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => SubscriptionStore.MoveAsync(change, id, move, ifMatch), cancellationToken));
 }
+
+/// <summary>Which subscriptions are asked for.</summary>
+public sealed record SubscriptionQuery(
+    [property: Description("Only those of this application.")] Guid? Application,
+    [property: Description("Only those to this API version.")] Guid? Version,
+    [property: Description("Only those under this plan.")] Guid? Plan,
+    [property: Description("Only those in this state.")] SubscriptionState? State);

@@ -2,54 +2,72 @@ using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
 namespace OpenPlatform.Catalog.Subscriptions;
 
+/// <summary>Which subscriptions are asked for; null: whichever.</summary>
+internal sealed record SubscriptionFilter(Guid? Application, Guid? Version, Guid? Plan, SubscriptionState? State);
+
 internal sealed class SubscriptionStore(NpgsqlDataSource database)
 {
-    private const string Columns = "id, application_id, version_id, plan_id, state, created_at, etag";
+    private const string Columns = "s.id, s.application_id, s.version_id, s.plan_id, s.pending_plan_id, s.state, s.created_at, s.etag";
+    private const string Own = "s.application_id in (select id from applications where organization_id = @OrganizationId)";
 
-    public async Task<Subscription?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
+    /// <param name="caller">Sees those of its organization.</param>
+    public async Task<Subscription?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QuerySingleOrDefaultAsync<Row>(
-            new($"select {Columns} from subscriptions where id = @id", new { id }, cancellationToken: cancellationToken)))?.ToSubscription();
+        return (await connection.QuerySingleOrDefaultAsync<Row>(new(
+            $"select {Columns} from subscriptions s where s.id = @id and (@OrganizationId::uuid is null or {Own})", new { id, caller.OrganizationId }, cancellationToken: cancellationToken)))?.ToSubscription();
     }
 
-    /// <param name="application">Only those of this application; null: all.</param>
-    public async Task<IReadOnlyList<Subscription>> ListAsync(Guid? application, PageStart page, CancellationToken cancellationToken)
+    /// <param name="caller">Sees those of its organization.</param>
+    public async Task<IReadOnlyList<Subscription>> ListAsync(Caller caller, SubscriptionFilter filter, PageStart page, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var filter = application is null ? "" : "application_id = @application and";
-        var rows = await connection.QueryAsync<Row>(new(
-            $"select {Columns} from subscriptions where {filter} id > @After order by id limit @Fetch", new { application, page.After, page.Fetch }, cancellationToken: cancellationToken));
+        var rows = await connection.QueryAsync<Row>(new(ListSql(filter, caller), new
+        {
+            filter.Application, filter.Version, filter.Plan, State = filter.State is { } state ? NameOf(state) : null, caller.OrganizationId, page.After, page.Fetch,
+        }, cancellationToken: cancellationToken));
         return [.. rows.Select(static row => row.ToSubscription())];
     }
 
-    /// <summary>The new subscription, active or waiting as its plan says; 422 for what it names and is not there, a conflict when there is a live one.</summary>
+    /// <summary>The statement of a list; conditions that are not asked for are not in it, so that each has the index it needs.</summary>
+    internal static string ListSql(SubscriptionFilter filter, Caller caller)
+    {
+        string?[] conditions =
+        [
+            filter.Application is null ? null : "s.application_id = @Application",
+            filter.Version is null ? null : "s.version_id = @Version",
+            filter.Plan is null ? null : "s.plan_id = @Plan",
+            filter.State is null ? null : "s.state = @State",
+            caller.OrganizationId is null ? null : Own,
+            "s.id > @After",
+        ];
+        return $"select {Columns} from subscriptions s where {string.Join(" and ", conditions.OfType<string>())} order by s.id limit @Fetch";
+    }
+
+    /// <summary>The new subscription, active or waiting as its plan says; 422 for what it names and cannot be had, a conflict when there is a live one.</summary>
     public static async Task<Outcome<Subscription>> InsertAsync(ConfigChange change, SubscriptionRequest request)
     {
-        var known = await change.Connection.QuerySingleAsync<Known>(change.Sql(
-            """
-            select exists (select from applications where id = @ApplicationId) as application,
-                   exists (select from api_versions where id = @VersionId) as version,
-                   (select approval_required from plans where id = @PlanId) as approval_required
-            """, request));
+        var organization = await change.Connection.ExecuteScalarAsync<Guid?>(change.Sql("select organization_id from applications where id = @ApplicationId", request));
         var check = new RequestCheck();
-        if (!known.Application)
+        if (organization is null || !change.Caller.Sees(organization.Value))
         {
             check.Add("/applicationId", $"names no application: {request.ApplicationId}");
         }
 
-        if (!known.Version)
+        var offer = await OfferAsync(change, request.VersionId!.Value, request.PlanId!.Value);
+        if (!offer.Version)
         {
             check.Add("/versionId", $"names no API version: {request.VersionId}");
         }
 
-        if (known.ApprovalRequired is null)
+        if (offer.ProblemWith(request.PlanId.Value) is { } wrong)
         {
-            check.Add("/planId", $"names no plan: {request.PlanId}");
+            check.Add("/planId", wrong);
         }
 
         if (check.Problem is { } problem)
@@ -58,57 +76,153 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         }
 
         var subscription = new Subscription(
-            Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.VersionId!.Value, request.PlanId!.Value,
-            known.ApprovalRequired!.Value ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
+            Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.VersionId.Value, request.PlanId.Value, null,
+            offer.ApprovalRequired!.Value ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
             """
             insert into subscriptions (id, application_id, version_id, plan_id, state, created_at)
             values (@Id, @ApplicationId, @VersionId, @PlanId, @State, @CreatedAt)
-            on conflict (application_id, version_id) where state in ('pending', 'active') do nothing
+            on conflict (application_id, version_id) where state in ('pending', 'active', 'paused') do nothing
             """,
             new { subscription.Id, subscription.ApplicationId, subscription.VersionId, subscription.PlanId, State = NameOf(subscription.State), subscription.CreatedAt }));
-        return inserted == 1
-            ? subscription
-            : CatalogProblem.Conflict("/versionId", "the application has a pending or active subscription to this version already");
+        if (inserted == 0)
+        {
+            return CatalogProblem.Conflict("/versionId", "the application has a pending, active or paused subscription to this version already");
+        }
+
+        Emit(change, subscription, organization!.Value, subscription.State == SubscriptionState.Active ? "activated" : "requested");
+        return subscription;
     }
 
-    /// <summary>The subscription in state <paramref name="to"/>; a conflict when it cannot go there.</summary>
-    public static async Task<Outcome<Subscription>> MoveAsync(ConfigChange change, Guid id, SubscriptionState to, IfMatch ifMatch)
+    /// <summary>The subscription after the move; a conflict when it cannot be made. A move that was made already changes nothing.</summary>
+    public static async Task<Outcome<Subscription>> MoveAsync(ConfigChange change, Guid id, SubscriptionMove move, IfMatch ifMatch)
     {
-        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from subscriptions where id = @id for update", new { id }));
-        if (row is null)
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
         {
-            return CatalogProblem.NotFound("subscription", id);
+            return found.Problem;
         }
 
-        var subscription = row.ToSubscription();
-        if (ifMatch.Check(subscription.Etag) is { } problem)
+        var (subscription, organization) = found.Value;
+        var asks = subscription.PendingPlanId is not null;
+        if (SubscriptionMoves.After(subscription.State, asks, move) is not { } to)
         {
-            return problem;
+            return CatalogProblem.Conflict("", $"it is {NameOf(subscription.State)}: {move.ToString().ToLowerInvariant()} is not possible");
         }
 
-        if (subscription.State == to)
+        var decidesPlan = asks && move is SubscriptionMove.Approve or SubscriptionMove.Reject && to == subscription.State;
+        if (to == subscription.State && !decidesPlan)
         {
             return subscription;
         }
 
-        if (!SubscriptionMoves.Allows(subscription.State, to))
+        var next = subscription with
         {
-            return CatalogProblem.Conflict("", $"a subscription that is {NameOf(subscription.State)} cannot become {NameOf(to)}");
+            State = to,
+            PlanId = decidesPlan && move == SubscriptionMove.Approve ? subscription.PendingPlanId!.Value : subscription.PlanId,
+            PendingPlanId = decidesPlan || to == SubscriptionState.Cancelled ? null : subscription.PendingPlanId,
+        };
+        Emit(change, next, organization, decidesPlan ? (move == SubscriptionMove.Approve ? "plan_changed" : "plan_refused") : move switch
+        {
+            SubscriptionMove.Approve => "activated",
+            SubscriptionMove.Reject => "rejected",
+            SubscriptionMove.Pause => "paused",
+            SubscriptionMove.Resume => "resumed",
+            _ => "cancelled",
+        });
+        return await UpdateAsync(change, next);
+    }
+
+    /// <summary>
+    /// The subscription under another plan. Where that plan asks for approval, a pending subscription goes on waiting, and an active or paused
+    /// one keeps its plan until it is approved. Asking for the plan that it has takes back what waits.
+    /// </summary>
+    public static async Task<Outcome<Subscription>> ChangePlanAsync(ConfigChange change, Guid id, Guid plan, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
         }
 
-        var moved = await change.Connection.QuerySingleAsync<Row>(change.Sql(
-            $"update subscriptions set state = @State, etag = etag + 1 where id = @id returning {Columns}", new { id, State = NameOf(to) }));
-        return moved.ToSubscription();
+        var (subscription, organization) = found.Value;
+        if (subscription.State is SubscriptionState.Cancelled or SubscriptionState.Rejected)
+        {
+            return CatalogProblem.Conflict("", $"it is {NameOf(subscription.State)}; subscribe again");
+        }
+
+        if (plan == subscription.PlanId)
+        {
+            return subscription.PendingPlanId is null ? subscription : await UpdateAsync(change, subscription with { PendingPlanId = null });
+        }
+
+        var offer = await OfferAsync(change, subscription.VersionId, plan);
+        if (offer.ProblemWith(plan) is { } wrong)
+        {
+            return CatalogProblem.Invalid(new ProblemError("/planId", wrong));
+        }
+
+        var waits = offer.ApprovalRequired!.Value;
+        var next = (subscription.State, waits) switch
+        {
+            (SubscriptionState.Pending, true) => subscription with { PlanId = plan },
+            (SubscriptionState.Pending, false) => subscription with { PlanId = plan, State = SubscriptionState.Active },
+            (_, true) => subscription with { PendingPlanId = plan },
+            _ => subscription with { PlanId = plan, PendingPlanId = null },
+        };
+        if (next == subscription)
+        {
+            return subscription;
+        }
+
+        Emit(change, next, organization, waits ? "plan_requested" : subscription.State == SubscriptionState.Pending ? "activated" : "plan_changed");
+        return await UpdateAsync(change, next);
     }
+
+    private static async Task<Outcome<Subscription>> UpdateAsync(ConfigChange change, Subscription next) =>
+        (await change.Connection.QuerySingleAsync<Row>(change.Sql(
+            $"update subscriptions s set state = @State, plan_id = @PlanId, pending_plan_id = @PendingPlanId, etag = etag + 1 where s.id = @Id returning {Columns}",
+            new { next.Id, State = NameOf(next.State), next.PlanId, next.PendingPlanId }))).ToSubscription();
+
+    private static async Task<Outcome<(Subscription Subscription, Guid Organization)>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from subscriptions s where s.id = @id for update", new { id }));
+        var organization = row is null ? Guid.Empty
+            : await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select organization_id from applications where id = @ApplicationId", new { row.ApplicationId }));
+        return row is null || !change.Caller.Sees(organization) ? CatalogProblem.NotFound("subscription", id)
+            : ifMatch.Check(row.Etag) is { } problem ? problem
+            : (row.ToSubscription(), organization);
+    }
+
+    private static Task<Offer> OfferAsync(ConfigChange change, Guid version, Guid plan) => change.Connection.QuerySingleAsync<Offer>(change.Sql(
+        """
+        select exists (select from api_versions where id = @version) as version,
+               (select state from plans where id = @plan) as plan_state,
+               (select approval_required from plans where id = @plan) as approval_required,
+               not exists (select from plan_offers where plan_id = @plan)
+                   or exists (select from plan_offers o join api_versions v on v.api_id = o.api_id where o.plan_id = @plan and v.id = @version) as offered
+        """, new { version, plan }));
+
+    private static void Emit(ConfigChange change, Subscription subscription, Guid organization, string what) =>
+        change.Emit($"openplatform.subscription.{what}", $"subscriptions/{subscription.Id}", subscription, organization);
 
     private static string NameOf(SubscriptionState state) => state.ToString().ToLowerInvariant();
 
-    private sealed record Known(bool Application, bool Version, bool? ApprovalRequired);
+    private sealed record Offer(bool Version, string? PlanState, bool? ApprovalRequired, bool Offered)
+    {
+        /// <summary>Why this plan cannot be had for this version; null: it can.</summary>
+        public string? ProblemWith(Guid plan) => PlanState switch
+        {
+            null => $"names no plan: {plan}",
+            "published" when !Version || Offered => null,
+            "published" => "is not offered for this API",
+            _ => $"is {PlanState}; only a published plan can be had",
+        };
+    }
 
-    private sealed record Row(Guid Id, Guid ApplicationId, Guid VersionId, Guid PlanId, string State, DateTimeOffset CreatedAt, long Etag)
+    private sealed record Row(Guid Id, Guid ApplicationId, Guid VersionId, Guid PlanId, Guid? PendingPlanId, string State, DateTimeOffset CreatedAt, long Etag)
     {
         public Subscription ToSubscription() =>
-            new(Id, ApplicationId, VersionId, PlanId, Enum.Parse<SubscriptionState>(State, ignoreCase: true), CreatedAt, Etag);
+            new(Id, ApplicationId, VersionId, PlanId, PendingPlanId, Enum.Parse<SubscriptionState>(State, ignoreCase: true), CreatedAt, Etag);
     }
 }

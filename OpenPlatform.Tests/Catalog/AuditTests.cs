@@ -21,6 +21,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["config_dirty"] = "follows from the rows that are audited",
         ["usage_batches"] = "what gateways counted",
         ["usage_items"] = "what gateways counted",
+        ["plan_rate_limits"] = "repeats the revisions of plans for replicas of the version before",
         ["outbox"] = "tells others what is in the audit",
         ["credential_uses"] = "what gateways saw",
         ["job_leader"] = "what jobs note while they work",
@@ -107,7 +108,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         var issued = await _admin.CreateAsync("credentials", new { applicationId = application });
         await using var connection = await _database.OpenConnectionAsync();
         var hash = await connection.ExecuteScalarAsync<byte[]>("select hash from credentials");
-        await connection.ExecuteAsync("update credentials set hash = sha256('another')");
+        await connection.ExecuteAsync("alter table credentials disable trigger credentials_stay_what_they_are; update credentials set hash = sha256('another')");
 
         var entries = (await ListAsync("?kind=credential")).Entries;
 

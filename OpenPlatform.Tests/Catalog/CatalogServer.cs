@@ -151,6 +151,18 @@ internal static class AdminCalls
         return await admin.SendAsync(request);
     }
 
+    public static Task<HttpResponseMessage> PatchAsync(this HttpClient admin, string path, string ifMatch, object patch) => admin.ChangeAsync(HttpMethod.Patch, path, ifMatch, patch);
+
+    public static Task<HttpResponseMessage> DeleteAsync(this HttpClient admin, string path, string ifMatch) => admin.ChangeAsync(HttpMethod.Delete, path, ifMatch, null);
+
+    private static async Task<HttpResponseMessage> ChangeAsync(this HttpClient admin, HttpMethod method, string path, string ifMatch, object? patch)
+    {
+        using var request = new HttpRequestMessage(method, "/admin/v1/" + path);
+        request.Content = patch is null ? null : JsonContent.Create(patch, new MediaTypeHeaderValue("application/merge-patch+json"));
+        request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
+        return await admin.SendAsync(request);
+    }
+
     public static async Task<JsonObject> JsonAsync(this HttpResponseMessage response) =>
         JsonNode.Parse(await response.Content.ReadAsStringAsync())!.AsObject();
 

@@ -11,7 +11,7 @@ internal static class ApplicationReader
     {
         await using var rows = await change.Connection.QueryMultipleAsync(change.Sql(
             """
-            select id as application_id, organization_id, name, suspended from applications
+            select id as application_id, organization_id, name, suspended, addresses::text as addresses from applications
             where @segments::text[] is null or segment_of(id) = any(@segments) order by id;
 
             select id as subscription_id, application_id, version_id, plan_id from subscriptions
@@ -19,8 +19,14 @@ internal static class ApplicationReader
             """, new { segments }));
         return snapshot with
         {
-            Applications = [.. await rows.ReadAsync<ApplicationModel>()],
+            Applications = [.. (await rows.ReadAsync<ApplicationRow>()).Select(static a => a.ToModel())],
             Subscriptions = [.. await rows.ReadAsync<SubscriptionModel>()],
         };
+    }
+
+    private sealed record ApplicationRow(Guid ApplicationId, Guid OrganizationId, string Name, bool Suspended, string? Addresses)
+    {
+        public ApplicationModel ToModel() =>
+            new(ApplicationId, OrganizationId, Name, Suspended) { Addresses = PolicyJson.Model(Addresses, SnapshotJson.Default.AddressPolicy) };
     }
 }

@@ -1,4 +1,5 @@
 using Dapper;
+using OpenPlatform.Catalog.Plans;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Snapshots.Readers;
@@ -12,17 +13,16 @@ internal static class CoreReader
             """
             select id as backend_id, name, service, addresses, protocol, balancing::text, health::text, dns::text from backends order by id;
 
-            select id as plan_id, name from plans order by id;
-
-            select plan_id, requests, window_seconds from plan_rate_limits order by plan_id, ordinal;
+            select p.id as plan_id, p.name, r.terms::text as terms
+            from plans p join plan_revisions r on r.plan_id = p.id and r.revision = p.current_revision
+            where p.state <> 'draft' order by p.id;
             """));
         var backends = await rows.ReadAsync<BackendRow>();
-        var plans = (await rows.ReadAsync<PlanRow>()).AsList();
-        var limits = (await rows.ReadAsync<LimitRow>()).ToLookup(static l => l.PlanId, static l => new RateLimitModel(l.Requests, l.WindowSeconds));
+        var plans = await rows.ReadAsync<PlanRow>();
         return snapshot with
         {
             Backends = [.. backends.Select(static b => b.ToModel())],
-            Plans = [.. plans.Select(p => new PlanModel(p.PlanId, p.Name, [.. limits[p.PlanId]]))],
+            Plans = [.. plans.Select(static p => PlanStore.ModelOf(p.PlanId, p.Name, p.Terms))],
         };
     }
 
@@ -37,7 +37,5 @@ internal static class CoreReader
         };
     }
 
-    private sealed record PlanRow(Guid PlanId, string Name);
-
-    private sealed record LimitRow(Guid PlanId, long Requests, int WindowSeconds);
+    private sealed record PlanRow(Guid PlanId, string Name, string Terms);
 }
