@@ -12,6 +12,9 @@ internal interface IPicker
 /// <summary>The instances of a picker, at least one, and their effective weights, all above 0.</summary>
 internal sealed class Candidates(Instance[] instances, double[] weights)
 {
+    private const double Much = 2;
+    private const double HardlyBusy = 200;
+
     public Instance[] Instances { get; } = instances;
 
     public double[] Weights { get; } = weights;
@@ -20,6 +23,17 @@ internal sealed class Candidates(Instance[] instances, double[] weights)
 
     /// <summary>Requests in flight of one instance for its weight: 100 is normal.</summary>
     public double Load(int index) => Instances[index].InFlight * 100 / Weights[index];
+
+    /// <summary>
+    /// True when the idle one lately took more than twice as long to answer as the other one, which is hardly busy: who is idle because it is avoided
+    /// must not win for being idle. Peaks of chance mostly stay below that, so that weights hold.
+    /// </summary>
+    public bool GivesWay(int idle, int other, TimeProvider time)
+    {
+        var (slow, fast) = (Instances[idle].Latency, Instances[other].Latency);
+        return slow.Latest > Much * fast.Latest && fast.Latest > 0 && Instances[idle].InFlight == 0 && Load(other) <= HardlyBusy
+            && time.GetTimestamp() is var now && slow.At(now) > Much * fast.At(now);
+    }
 }
 
 internal static class Pickers
@@ -31,10 +45,10 @@ internal static class Pickers
             BalancingAlgorithm.Random => new RandomPicker(candidates),
             BalancingAlgorithm.RoundRobin => SequencePicker.RoundRobin(candidates),
             BalancingAlgorithm.SmoothRoundRobin => SequencePicker.Smooth(candidates),
-            BalancingAlgorithm.LeastRequests => new LeastRequestsPicker(candidates),
+            BalancingAlgorithm.LeastRequests => new LeastRequestsPicker(candidates, time),
             BalancingAlgorithm.PeakEwma => new PeakEwmaPicker(candidates, time),
             BalancingAlgorithm.ConsistentHash => new ConsistentHashPicker(candidates, policy.MaxLoad),
-            _ => new PowerOfTwoPicker(candidates),
+            _ => new PowerOfTwoPicker(candidates, time),
         };
 
     private sealed class OnlyPicker(Instance only) : IPicker

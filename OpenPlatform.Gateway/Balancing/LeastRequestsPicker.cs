@@ -2,9 +2,13 @@ using OpenPlatform.Gateway.Instances;
 
 namespace OpenPlatform.Gateway.Balancing;
 
-/// <summary>Of all, the one with the fewest requests in flight for its weight. Where several are equal, chance decides by weight.</summary>
-internal sealed class LeastRequestsPicker(Candidates candidates) : IPicker
+/// <summary>Of all, the one with the fewest requests in flight for its weight. Where several are equal, chance decides by weight, but one that takes
+/// more than twice as long as another gives way.</summary>
+internal sealed class LeastRequestsPicker(Candidates candidates, TimeProvider time) : IPicker
 {
+    /// <summary>How many others are looked at for being faster.</summary>
+    private const int Rivals = 2;
+
     private readonly WeightedDraw _draw = new(candidates.Weights);
 
     public Instance Pick(in PickContext context)
@@ -19,6 +23,15 @@ internal sealed class LeastRequestsPicker(Candidates candidates) : IPicker
             if (load < least)
             {
                 (best, least) = (index, load);
+            }
+        }
+
+        for (var again = 0; again < Rivals; again++)
+        {
+            var rival = _draw.Next();
+            if (rival != best && candidates.GivesWay(best, rival, time))
+            {
+                best = rival;
             }
         }
 

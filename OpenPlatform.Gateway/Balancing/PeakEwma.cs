@@ -29,6 +29,9 @@ internal sealed class PeakEwma(TimeProvider time)
         Volatile.Write(ref _stamp, now);
     }
 
+    /// <summary>The mean when it was last measured, in ticks; 0 when it never was.</summary>
+    public double Latest => Volatile.Read(ref _mean);
+
     /// <summary>The mean in ticks; 0 when nothing was ever measured.</summary>
     public double At(long now) => Volatile.Read(ref _mean) * Old(now);
 

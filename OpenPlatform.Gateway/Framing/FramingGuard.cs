@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
 
@@ -11,7 +12,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// Stands at the beginning of every connection: looks at its first bytes, finds out what is spoken, and puts the
 /// <see cref="GuardedReader"/> before HTTP/1. On a port without TLS, HTTP/2 is spoken with whoever begins with its preface.
 /// </summary>
-internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, ILogger<FramingGuard> logger)
+internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, RefusalWriter refusals, ILogger<FramingGuard> logger)
 {
     private const byte TlsHandshake = 0x16;
 
@@ -53,7 +54,7 @@ internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, ILogg
             return;
         }
 
-        var guarded = new GuardedConnection(connection);
+        var guarded = new GuardedConnection(connection, refusals);
         if (first == FirstBytes.Http2Preface)
         {
             connection.Features[Http2Only!.GetType()] = Http2Only;

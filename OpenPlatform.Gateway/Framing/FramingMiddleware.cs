@@ -11,6 +11,11 @@ internal sealed class FramingMiddleware(RequestDelegate next, Drain drain, Refus
     public Task InvokeAsync(HttpContext context)
     {
         var guard = context.Features.Get<GuardedReader>();
+        if (guard is not null)
+        {
+            guard.InPipeline = true;
+        }
+
         if (guard is { IsRefused: true })
         {
             return refusals.WriteAsync(context, GatewayRequest.Of(context), guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);

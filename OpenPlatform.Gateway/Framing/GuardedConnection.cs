@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
 
@@ -10,7 +11,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// A connection as the layers above the guard see it. TLS, where there is any, is one of those layers: it puts its decrypted
 /// transport in the place of the raw one, and that is the moment when the guard is put between it and HTTP.
 /// </summary>
-internal sealed class GuardedConnection(ConnectionContext inner) : ConnectionContext
+internal sealed class GuardedConnection(ConnectionContext inner, RefusalWriter refusals) : ConnectionContext
 {
     private IDuplexPipe? _guarded;
 
@@ -42,12 +43,12 @@ internal sealed class GuardedConnection(ConnectionContext inner) : ConnectionCon
         }
     }
 
-    /// <summary>From now on HTTP/1 is read through the guard.</summary>
+    /// <summary>From now on HTTP/1 is read and written through the guard.</summary>
     public void Guard()
     {
         var reader = new GuardedReader(inner.Transport.Input);
         Features.Set(reader);
-        _guarded = new Pipes(reader, inner.Transport.Output);
+        _guarded = new Pipes(reader, new GuardedWriter(inner.Transport.Output, reader, refusals));
     }
 
     public override void Abort(ConnectionAbortedException abortReason) => inner.Abort(abortReason);

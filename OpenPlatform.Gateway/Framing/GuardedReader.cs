@@ -55,6 +55,9 @@ internal sealed class GuardedReader(PipeReader inner) : PipeReader
     /// <summary>True when the head of the request is longer than any accepted one.</summary>
     public bool IsTooLong { get; private set; }
 
+    /// <summary>Set when the request under way has reached the pipeline: from then on nobody but the pipeline answers it. False again with the next one.</summary>
+    public bool InPipeline { get; set; }
+
     /// <summary>What the head of the request under way says.</summary>
     public ref readonly RequestHead Request => ref _head;
 
@@ -146,6 +149,7 @@ internal sealed class GuardedReader(PipeReader inner) : PipeReader
 
         if (_mode == Mode.Head && !_buffer.IsEmpty)
         {
+            InPipeline = false;
             var end = FindEnd();
             if (end == 0)
             {

@@ -15,6 +15,9 @@ internal enum Refusal
     /// <summary>The head of the request can be read in two ways.</summary>
     BadFraming,
 
+    /// <summary>The head of the request is not one of HTTP/1.1, or names no host that there could be.</summary>
+    MalformedRequest,
+
     /// <summary>The path can be read in two ways (a percent sign or backslash is left after decoding).</summary>
     AmbiguousPath,
 
@@ -113,6 +116,12 @@ internal enum Refusal
 
     /// <summary>The client sent its body too slowly.</summary>
     RequestBodyTimeout,
+
+    /// <summary>The client sent the head of its request too slowly.</summary>
+    RequestHeadTimeout,
+
+    /// <summary>Method, path and query are longer than any accepted ones.</summary>
+    RequestLineTooLong,
 
     /// <summary>The head of the request is longer than any accepted one.</summary>
     RequestHeadTooLarge,

@@ -19,6 +19,7 @@ internal static class RefusalTable
     {
         [Refusal.NotReady] = new("not-ready", 503, "The gateway is not ready", "It has no configuration yet. Try again shortly."),
         [Refusal.BadFraming] = new("bad-framing", 400, "The request can be read in more than one way", "Send one Host, one Content-Length or one chunked coding, and lines that end in CR LF."),
+        [Refusal.MalformedRequest] = new("malformed-request", 400, "The request is not one of HTTP/1.1", "Check the request line, the names and values of the header fields, and Host."),
         [Refusal.AmbiguousPath] = new("ambiguous-path", 400, "The path is ambiguous", "Send it without encoded slashes, backslashes, percent signs and dot segments."),
         [Refusal.UnknownPath] = new("unknown-path", 404, "Nothing is published here", "Check the base path, the version and the path of the operation."),
         [Refusal.MethodNotAllowed] = new("method-not-allowed", 405, "The method is not offered here", "Use one of the methods in Allow."),
@@ -52,6 +53,8 @@ internal static class RefusalTable
         [Refusal.BodyNotMatching] = new("body-not-matching", 422, "The body does not match the API's description", "Correct what errors lists."),
         [Refusal.RequestBodyTooLarge] = new("request-body-too-large", 413, "The request body is too large", "Send less, or in parts."),
         [Refusal.RequestBodyTimeout] = new("request-body-timeout", 408, "The request body came too slowly", "Send it faster, or in parts."),
+        [Refusal.RequestHeadTimeout] = new("request-head-timeout", 408, "The head of the request came too slowly", "Send it at once."),
+        [Refusal.RequestLineTooLong] = new("request-line-too-long", 414, "Method, path and query are too long", "Send what is long in a body, or in parts."),
         [Refusal.RequestHeadTooLarge] = new("request-head-too-large", 431, "The head of the request is too large", "Send fewer or shorter header fields."),
         [Refusal.NoInstance] = new("no-instance", 503, "The API is not available", "No instance of it is running at the moment. Try again as Retry-After says."),
         [Refusal.BackendSwitchedOff] = new("backend-switched-off", 503, "The API is switched off", "It is under maintenance. Try again later."),

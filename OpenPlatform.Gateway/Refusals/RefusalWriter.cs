@@ -11,6 +11,8 @@ namespace OpenPlatform.Gateway.Refusals;
 /// <summary>Writes refusals as <c>application/problem+json</c> (RFC 9457) and counts them.</summary>
 internal sealed class RefusalWriter
 {
+    public const string ContentType = "application/problem+json";
+
     private readonly byte[][] _heads;
     private readonly GatewayMetrics _metrics;
 
@@ -40,7 +42,7 @@ internal sealed class RefusalWriter
 
         var response = context.Response;
         response.StatusCode = RefusalTable.Shapes[refusal].Status;
-        response.ContentType = "application/problem+json";
+        response.ContentType = ContentType;
         response.Headers[RequestContextMiddleware.RequestIdHeader] = request.RequestId;
         response.Headers[HeaderNames.CacheControl] = "no-store";
 
@@ -62,6 +64,13 @@ internal sealed class RefusalWriter
         return HttpMethods.IsHead(context.Request.Method)
             ? Task.CompletedTask
             : response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+    }
+
+    /// <summary>The problem of a request that never reached the pipeline; it is counted, too.</summary>
+    public byte[] Content(Refusal refusal, string requestId)
+    {
+        _metrics.Refused(refusal);
+        return [.. _heads[(int)refusal], .. Encoding.UTF8.GetBytes($"{requestId}\"}}")];
     }
 
     private static string Escape(string text) => JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();

@@ -119,6 +119,26 @@ public sealed class PostgresServer : IAsyncDisposable
         _keepThread = null;
     }
 
+    /// <summary>Stops it and every process of it in the middle of whatever they do.</summary>
+    public void Freeze()
+    {
+        Signal.Send(_process!.Id, Signal.Stop); // first: then no more children come
+        foreach (var child in Children(_process.Id))
+        {
+            Signal.TrySend(child, Signal.Stop);
+        }
+    }
+
+    public void Thaw()
+    {
+        foreach (var child in Children(_process!.Id))
+        {
+            Signal.TrySend(child, Signal.Continue);
+        }
+
+        Signal.Send(_process.Id, Signal.Continue);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await CrashAsync();
@@ -132,6 +152,28 @@ public sealed class PostgresServer : IAsyncDisposable
             catch (IOException) when (attempt < 20)
             {
                 await Task.Delay(50);
+            }
+        }
+    }
+
+    /// <summary>From proc(5): the fourth field of <c>stat</c>, behind the name in parentheses, is the parent.</summary>
+    private static IEnumerable<int> Children(int parent)
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(static folder => char.IsAsciiDigit(folder["/proc/".Length])))
+        {
+            string stat;
+            try
+            {
+                stat = File.ReadAllText(Path.Combine(folder, "stat"));
+            }
+            catch (IOException)
+            {
+                continue; // it has ended meanwhile
+            }
+
+            if (int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture) == parent)
+            {
+                yield return int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture);
             }
         }
     }

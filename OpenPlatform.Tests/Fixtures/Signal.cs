@@ -11,6 +11,9 @@ internal static class Signal
     public static void Send(int processId, int signal) =>
         Assert.True(SendSignal(processId, signal) == 0, $"Signal {signal} to process {processId}: error {Marshal.GetLastPInvokeError()}");
 
+    /// <summary>For processes that may end at any moment.</summary>
+    public static void TrySend(int processId, int signal) => _ = SendSignal(processId, signal);
+
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int SendSignal(int processId, int signal);

@@ -56,6 +56,53 @@ public sealed class LimitsOnRedisTests(RedisServerFixture server) : LimitTests(s
         Assert.InRange(more, 0, 1);
     }
 
+    /// <summary>In turns, so that whatever else the machine does meets both alike.</summary>
+    [Fact]
+    public async Task A_frozen_Redis_makes_the_median_no_slower_and_few_wait()
+    {
+        const int Rounds = 6, Calls = 150;
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(6_000, 60)]));
+        await using var gateway = await StartAsync(catalog, loanDeadline: "00:00:00.05");
+        var lender = gateway.Services.GetRequiredService<TokenLender>();
+        using var client = gateway.Client();
+        var there = new List<double>();
+        var frozen = new List<double>();
+        long waited = 0;
+        for (var round = 0; round < Rounds; round++)
+        {
+            await Eventually.TrueAsync(async () => await CallAsync(client) == HttpStatusCode.OK && lender.IsUsable);
+            await TimeAsync(there);
+            Server.Freeze();
+            try
+            {
+                var before = RateLimiter.Awaited;
+                await TimeAsync(frozen);
+                waited += RateLimiter.Awaited - before;
+            }
+            finally
+            {
+                Server.Thaw();
+            }
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"median {Median(there):F3} ms with Redis, {Median(frozen):F3} ms without; {waited} of {Rounds * Calls} waited");
+        Assert.True(Median(frozen) <= 1.5 * Median(there), $"{Median(frozen)} ms without Redis, {Median(there)} ms with it");
+        Assert.InRange(waited, 0, 2 * Rounds); // one finds out that Redis is silent; another may be on its way
+
+        async Task TimeAsync(List<double> times)
+        {
+            for (var i = 0; i < Calls; i++)
+            {
+                var began = System.Diagnostics.Stopwatch.GetTimestamp();
+                Assert.Equal(HttpStatusCode.OK, await CallAsync(client));
+                times.Add(System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            }
+        }
+
+        static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
+    }
+
     [Fact]
     public async Task A_Redis_that_lost_everything_gives_no_second_helping()
     {

@@ -45,8 +45,10 @@ public sealed class DrainTests
         Directory.Delete(state, recursive: true);
     }
 
-    [Fact]
-    public async Task What_is_in_flight_is_finished_and_a_WebSocket_is_closed_as_going_away()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task What_is_in_flight_is_finished_and_a_WebSocket_is_closed_as_going_away(int version)
     {
         var release = new TaskCompletionSource();
         await using var backend = await ProtocolBackend.StartAsync(HttpProtocols.Http1, async context =>
@@ -64,7 +66,7 @@ public sealed class DrainTests
         var state = Directory.CreateTempSubdirectory("openplatform-gateway-").FullName;
         await using (var gateway = await Processes.StartGatewayAsync(catalog, state))
         {
-            using var socket = await ProtocolTests.ConnectAsync(gateway.Address, 1);
+            using var socket = await ProtocolTests.ConnectAsync(gateway.Address, version);
             await ProtocolTests.EchoAsync(socket, 100);
             using var http = gateway.Client();
             var slow = http.GetStringAsync("/orders/v1/orders", Stop);
