@@ -5,6 +5,7 @@ using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Backends;
 using OpenPlatform.Catalog.Changes;
 using OpenPlatform.Catalog.Credentials;
+using OpenPlatform.Catalog.Gateways;
 using OpenPlatform.Catalog.Idempotency;
 using OpenPlatform.Catalog.Jobs;
 using OpenPlatform.Catalog.Organizations;
@@ -28,6 +29,7 @@ builder.Services
     .AddBearerTokens()                          // roles, gateways, nobody else
     .AddStorage()                               // Postgres and its migrations
     .AddSnapshots()                             // one change, one revision
+    .AddGateways()                              // what each of them runs
     .AddSingleton<ApiStore>()
     .AddSingleton<BackendStore>()
     .AddSingleton<PlanStore>()
@@ -65,6 +67,8 @@ app.UseIdempotency("/admin");                   // another body -> 422, still ru
 var admin = app.MapGroup("/admin/v1").RequireAuthorization(Permissions.Policy).RequireStorage();
 admin.MapApis();
 admin.MapBackends();
+admin.MapConfigRevisions();
+admin.MapGateways();
 admin.MapPlans();
 admin.MapOrganizations();
 admin.MapApplications();
@@ -78,6 +82,7 @@ admin.MapWebhooks();
 
 var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();
+gateways.MapAcknowledgements();
 gateways.MapUsageIntake();
 
 app.MapOpenApi().AllowAnonymous();

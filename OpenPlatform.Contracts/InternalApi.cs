@@ -7,8 +7,15 @@ namespace OpenPlatform.Contracts;
 /// </summary>
 public static class InternalApi
 {
-    /// <summary>GET: the active snapshot as JSON; <c>ETag: "revision"</c>, <c>If-None-Match</c> gives 304.</summary>
+    /// <summary>GET: the active snapshot in one piece, as JSON, for gateways that do not follow <see cref="ConfigPath"/>; <c>ETag: "revision"</c>, <c>If-None-Match</c> gives 304.</summary>
     public const string SnapshotPath = "/internal/v1/snapshot";
+
+    /// <summary>POST a <see cref="Snapshots.Shards.ConfigHave"/>: the stream of shards, see <see cref="Snapshots.Shards.ConfigDelta"/>. GET: the number of
+    /// the active revision as text.</summary>
+    public const string ConfigPath = "/internal/v1/config";
+
+    /// <summary>POST a <see cref="Snapshots.Shards.ConfigAck"/>: 204.</summary>
+    public const string AckPath = "/internal/v1/config/acks";
 
     /// <summary>POST a <see cref="Usage.UsageBatch"/>: 200 with a <see cref="Usage.UsageReceipt"/>.</summary>
     public const string UsagePath = "/internal/v1/usage";

@@ -132,6 +132,7 @@ internal sealed class ShardWriter(ManifestSigner signer)
             where s.sha256 = gone.sha256 and not exists (select from config_entries e where e.sha256 = s.sha256 and (e.to_revision is null or e.to_revision > $1))
             """, manifest.Revision - KeptRevisions + 1);
         Add("update config_revisions set snapshot = null where revision = $1", manifest.Revision - KeptRevisions);
+        Add($"select pg_notify('{RevisionListener.Channel}', $1::text)", manifest.Revision); // is sent at the commit
         await batch.ExecuteNonQueryAsync(change.CancellationToken);
 
         void Add(string sql, params object[] values)

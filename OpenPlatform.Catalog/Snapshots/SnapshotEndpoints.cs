@@ -14,11 +14,23 @@ internal static class SnapshotEndpoints
         services.AddSingleton(static provider => new ManifestSigner(provider.GetRequiredService<IOptions<CatalogOptions>>().Value.ServiceToken));
         services.AddSingleton<RevisionAnnouncer>();
         services.AddSingleton<ActiveSnapshot>();
+        services.AddSingleton<ConfigFeed>();
+        services.AddSingleton<ConfigStream>();
+        services.AddHostedService<RevisionListener>();
         services.AddSingleton<Storage.IStartupWork, FirstRevision>();
         return services;
     }
 
-    public static void MapSnapshots(this IEndpointRouteBuilder gateways) => gateways.MapGet(InternalApi.SnapshotPath, GetSnapshot);
+    public static void MapSnapshots(this IEndpointRouteBuilder gateways)
+    {
+        gateways.MapGet(InternalApi.SnapshotPath, GetSnapshot);
+        gateways.MapGet(InternalApi.ConfigPath, GetRevision);
+        gateways.MapPost(InternalApi.ConfigPath, static (HttpContext context, ConfigStream stream) => stream.ServeAsync(context))
+            .WithMetadata(new Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute(ConfigStream.MostHaveBytes));
+    }
+
+    private static async Task<IResult> GetRevision(ConfigFeed feed, CancellationToken cancellationToken) =>
+        TypedResults.Text((await feed.NextAsync(null, cancellationToken)).Manifest.Revision.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private static async Task<IResult> GetSnapshot(ActiveSnapshot active, CancellationToken cancellationToken)
     {

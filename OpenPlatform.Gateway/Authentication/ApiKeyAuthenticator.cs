@@ -43,12 +43,13 @@ internal sealed class ApiKeyAuthenticator
         {
             Span<byte> hash = stackalloc byte[KeyHash.Size];
             if (!KeyHash.TryCompute(_pepper, key, hash)
-                || !request.Snapshot.Credentials.TryGetValue(KeyDigest.Read(hash), out credential))
+                || request.Snapshot.FindCredential(KeyDigest.Read(hash)) is not { } found)
             {
                 return Refusal.UnknownKey;
             }
 
-            known?.Remember(key, request.Snapshot, credential);
+            credential = found;
+            known?.Remember(key, request.Snapshot, KeyDigest.Read(hash), credential);
         }
 
         if (credential.ExpiresAtTicks != long.MaxValue && _time.GetUtcNow().UtcTicks >= credential.ExpiresAtTicks)
@@ -56,8 +57,7 @@ internal sealed class ApiKeyAuthenticator
             return Refusal.ExpiredKey;
         }
 
-        request.Application = credential.Application;
-        return Refusal.None;
+        return request.TryIdentify(credential.ApplicationId) ? Refusal.None : Refusal.UnknownKey;
     }
 
     private static Refusal FindKey(IHeaderDictionary headers, GatewayRequest request, out ReadOnlySpan<char> key)

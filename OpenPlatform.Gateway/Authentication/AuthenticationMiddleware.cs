@@ -63,12 +63,12 @@ internal sealed class AuthenticationMiddleware(
             return signatures.Authenticate(context, request, identity);
         }
 
-        if (identity.Certificates.Count > 0 && context.Connection.ClientCertificate is { } certificate)
+        if (identity.HasCertificates && context.Connection.ClientCertificate is { } certificate)
         {
             request.Scheme = CredentialScheme.Certificate;
             Span<byte> thumbprint = stackalloc byte[SHA256.HashSizeInBytes];
             if (!certificate.TryGetCertHash(HashAlgorithmName.SHA256, thumbprint, out _)
-                || !identity.Certificates.TryGetValue(KeyDigest.Read(thumbprint), out var credential))
+                || identity.FindCertificate(KeyDigest.Read(thumbprint)) is not { } credential)
             {
                 return Refusal.UnknownKey;
             }
@@ -79,8 +79,7 @@ internal sealed class AuthenticationMiddleware(
                 return Refusal.ExpiredKey;
             }
 
-            request.Application = credential.Application;
-            return Refusal.None;
+            return request.TryIdentify(credential.ApplicationId) ? Refusal.None : Refusal.UnknownKey;
         }
 
         return Refusal.MissingKey;

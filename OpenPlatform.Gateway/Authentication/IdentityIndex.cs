@@ -1,28 +1,30 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.Authentication.Tokens;
 using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Authentication;
 
 /// <summary>What a snapshot knows of identities beside API keys; a snapshot that knows none has no index.</summary>
-internal sealed class IdentityIndex
+internal sealed class IdentityIndex(CredentialSegment[] segments)
 {
-    /// <summary>By key id.</summary>
-    public required FrozenDictionary<string, SigningKeyEntry> SigningKeys { get; init; }
-
-    /// <summary>By the SHA-256 of the certificate.</summary>
-    public required FrozenDictionary<KeyDigest, CredentialEntry> Certificates { get; init; }
+    public required bool HasCertificates { get; init; }
 
     /// <summary>By the value of <c>iss</c>.</summary>
     public required FrozenDictionary<string, IssuerEntry> Issuers { get; init; }
 
-    /// <summary>Tokens that were verified under this snapshot: with the next one they are verified again.</summary>
+    /// <summary>Tokens that were verified under these issuers: with others they are verified again.</summary>
     public required TokenCache Tokens { get; init; }
 
     /// <summary>What a request without any credential is asked for.</summary>
     public required StringValues Challenge { get; init; }
+
+    public SigningKeyEntry? FindSigningKey(string keyId) => segments[ShardName.SegmentOf(keyId.AsSpan())].SigningKeys.GetValueOrDefault(keyId);
+
+    /// <param name="thumbprint">SHA-256 of the certificate.</param>
+    public CredentialEntry? FindCertificate(KeyDigest thumbprint) => segments[thumbprint.Segment].Certificates.GetValueOrDefault(thumbprint);
 }
 
 /// <summary>Builds the index of a snapshot; opens the envelopes of secrets.</summary>
@@ -51,27 +53,38 @@ internal sealed class IdentityCompiler : IDisposable
             .Where(item => item.Key.Algorithm == SigningAlgorithms.Hmac && Open(item.Key) is null)
             .Select(static item => new SnapshotProblem($"/signingKeys/{item.Index}/key", "does not open with OpenPlatform:EnvelopeKey of this gateway"));
 
-    /// <param name="snapshot">Valid, and without <see cref="FindProblems"/>.</param>
-    public IdentityIndex? Compile(Snapshot snapshot, IReadOnlyDictionary<Guid, ApplicationEntry> applications)
+    /// <param name="core">Valid.</param>
+    public FrozenDictionary<string, IssuerEntry> CompileIssuers(Snapshot core)
     {
-        var (keys, certificates, issuers) = (snapshot.SigningKeys ?? [], snapshot.Certificates ?? [], snapshot.Issuers ?? []);
+        var issuers = core.Issuers ?? [];
         _issuerKeys.Follow(issuers);
-        if (keys.Count + certificates.Count + issuers.Count == 0)
+        return issuers.ToFrozenDictionary(static i => i.Issuer, i => new IssuerEntry(i, _issuerKeys.Of(i)), StringComparer.Ordinal);
+    }
+
+    /// <param name="part">Valid, and without <see cref="FindProblems"/>.</param>
+    public CredentialSegment CompileCredentials(Snapshot part) => new(
+        part.Credentials.ToFrozenDictionary(static c => KeyDigest.Read(c.Hash.Span), static c => Entry(c.ApplicationId, c.ExpiresAt)),
+        (part.SigningKeys ?? []).ToFrozenDictionary(static k => k.KeyId, Entry, StringComparer.Ordinal),
+        (part.Certificates ?? []).ToFrozenDictionary(static c => KeyDigest.Read(c.Thumbprint.Span), static c => Entry(c.ApplicationId, c.ExpiresAt)));
+
+    /// <param name="previous">Its verified tokens count on as long as the issuers are the same.</param>
+    public IdentityIndex? Compile(FrozenDictionary<string, IssuerEntry> issuers, CredentialSegment[] segments, IdentityIndex? previous)
+    {
+        var (signing, hmac, certificates) = (false, false, false);
+        foreach (var segment in segments)
         {
-            return null;
+            signing |= segment.SigningKeys.Count > 0;
+            hmac |= segment.SigningKeys.Count > 0 && segment.SigningKeys.Values.Any(static key => key.IsHmac);
+            certificates |= segment.Certificates.Count > 0;
         }
 
-        return new()
+        return issuers.Count == 0 && !signing && !certificates ? null : new(segments)
         {
-            SigningKeys = keys.ToFrozenDictionary(static k => k.KeyId, k => Entry(k, applications[k.ApplicationId]), StringComparer.Ordinal),
-            Certificates = certificates.ToFrozenDictionary(
-                static c => KeyDigest.Read(c.Thumbprint.Span), c => new CredentialEntry(applications[c.ApplicationId], c.ExpiresAt?.UtcTicks ?? long.MaxValue)),
-            Issuers = issuers.ToFrozenDictionary(static i => i.Issuer, i => new IssuerEntry(i, _issuerKeys.Of(i), applications), StringComparer.Ordinal),
-            Tokens = new(_rememberedTokens),
+            HasCertificates = certificates,
+            Issuers = issuers,
+            Tokens = previous is not null && ReferenceEquals(previous.Issuers, issuers) ? previous.Tokens : new(_rememberedTokens),
             Challenge = CredentialSchemeSet.Challenge(
-                CredentialScheme.ApiKey
-                | (keys.Any(static k => k.Algorithm == SigningAlgorithms.Hmac) ? CredentialScheme.Hmac : CredentialScheme.None)
-                | (keys.Count > 0 ? CredentialScheme.Signature : CredentialScheme.None)),
+                CredentialScheme.ApiKey | (hmac ? CredentialScheme.Hmac : CredentialScheme.None) | (signing ? CredentialScheme.Signature : CredentialScheme.None)),
         };
     }
 
@@ -83,12 +96,14 @@ internal sealed class IdentityCompiler : IDisposable
         }
     }
 
-    private SigningKeyEntry Entry(SigningKeyModel key, ApplicationEntry application)
+    private static CredentialEntry Entry(Guid applicationId, DateTimeOffset? expiresAt) => new(applicationId, expiresAt?.UtcTicks ?? long.MaxValue);
+
+    private SigningKeyEntry Entry(SigningKeyModel key)
     {
         var expires = key.ExpiresAt?.UtcTicks ?? long.MaxValue;
         return key.Algorithm == SigningAlgorithms.Hmac
-            ? new(application, expires, key.Algorithm, Open(key), null)
-            : new(application, expires, key.Algorithm, null, new VerificationKey(key.Key.ToArray()));
+            ? new(key.ApplicationId, expires, key.Algorithm, Open(key), null)
+            : new(key.ApplicationId, expires, key.Algorithm, null, new VerificationKey(key.Key.ToArray()));
     }
 
     private byte[]? Open(SigningKeyModel key) =>

@@ -19,6 +19,9 @@ internal readonly struct KeyDigest : IEquatable<KeyDigest>
 
     public override bool Equals(object? obj) => obj is KeyDigest other && Equals(other);
 
-    /// <summary>The bytes are uniformly distributed already.</summary>
-    public override int GetHashCode() => (int)_a;
+    /// <summary>The bytes are uniformly distributed already. Not the first ones: they are the same in a segment.</summary>
+    public override int GetHashCode() => (int)_b;
+
+    /// <summary>The first byte: which segment it is in, see <see cref="OpenPlatform.Contracts.Snapshots.Shards.ShardName"/>.</summary>
+    public int Segment => (int)(BitConverter.IsLittleEndian ? _a & 0xff : _a >> 56);
 }

@@ -6,7 +6,7 @@ using OpenPlatform.Gateway.Snapshots;
 namespace OpenPlatform.Gateway.Authentication;
 
 /// <summary>
-/// The key that a keep-alive connection presented last and what it stood for, so that it is hashed once a connection and snapshot: a hash costs
+/// The key that a keep-alive connection presented last and what it stood for, so that it is hashed once a connection, and again when its segment changed: a hash costs
 /// about as much as all other decisions together. HTTP/1 only, where a connection has one request at a time.
 /// </summary>
 internal sealed class KnownKey
@@ -14,7 +14,8 @@ internal sealed class KnownKey
     private static readonly object Item = new();
 
     private char[] _key = [];
-    private GatewaySnapshot? _snapshot;
+    private CredentialSegment? _within;
+    private int _segment;
     private CredentialEntry? _credential;
 
     /// <summary>That of the request's connection; null where a connection has no place for it. Allocates once a connection.</summary>
@@ -35,13 +36,13 @@ internal sealed class KnownKey
         return created;
     }
 
-    /// <summary>The credential, when it is the same key under the same snapshot. Takes the same time wherever the keys differ.</summary>
+    /// <summary>The credential, when it is the same key and nothing changed in its segment. Takes the same time wherever the keys differ.</summary>
     public CredentialEntry? Find(ReadOnlySpan<char> key, GatewaySnapshot snapshot) =>
-        ReferenceEquals(snapshot, _snapshot) && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(key), MemoryMarshal.AsBytes(_key.AsSpan())) ? _credential : null;
+        ReferenceEquals(snapshot.Credentials[_segment], _within) && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(key), MemoryMarshal.AsBytes(_key.AsSpan())) ? _credential : null;
 
-    public void Remember(ReadOnlySpan<char> key, GatewaySnapshot snapshot, CredentialEntry credential)
+    public void Remember(ReadOnlySpan<char> key, GatewaySnapshot snapshot, KeyDigest digest, CredentialEntry credential)
     {
-        (_snapshot, _credential) = (snapshot, credential);
+        (_segment, _within, _credential) = (digest.Segment, snapshot.Credentials[digest.Segment], credential);
         if (_key.Length != key.Length)
         {
             _key = new char[key.Length];

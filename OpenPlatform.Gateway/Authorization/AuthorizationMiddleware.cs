@@ -38,7 +38,7 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
             return Refusal.ApplicationSuspended;
         }
 
-        if (request.Snapshot.FindSubscription(request.Application, request.Operation.Api) is not { } subscription)
+        if (request.Application.Find(request.Operation.Api.VersionId) is not { } subscription)
         {
             return Refusal.NotSubscribed;
         }

@@ -37,6 +37,18 @@ internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string re
     /// <summary>Set by the authentication step.</summary>
     public ApplicationEntry Application { get; set; } = null!;
 
+    /// <summary>Fills in the application that a credential belongs to; false when this gateway does not know it (yet).</summary>
+    public bool TryIdentify(Guid applicationId)
+    {
+        if (Snapshot.FindApplication(applicationId) is not { } application)
+        {
+            return false;
+        }
+
+        Application = application;
+        return true;
+    }
+
     /// <summary>How the application was identified, or was to be. Set by the authentication step.</summary>
     public CredentialScheme Scheme { get; set; } = CredentialScheme.ApiKey;
 

@@ -28,8 +28,9 @@ internal struct Admission
             _api = api;
         }
 
-        if (request.Subscription.Bulkhead is { } application)
+        if (forward.ApplicationBulkheads is { } perApplication)
         {
+            var application = perApplication.Of(request.Application.ApplicationId);
             if (!application.TryEnter())
             {
                 return Refusal.TooManyAtOnce;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Instances;
@@ -15,7 +16,8 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
     /// <summary>Allocates only at the first request of a subscription, or of a subscription at an operation with limits of its own.</summary>
     public LimitSet For(SubscriptionEntry subscription, OperationEntry operation) => operation.OwnLimits is { } own
         ? own.Sets.TryGetValue(subscription, out var set) ? set : own.Sets.GetOrAdd(subscription, Create(subscription, operation, own.Models))
-        : subscription.Limits ??= Create(subscription, operation, []);
+        : subscription.Limits is { } known && ReferenceEquals(known.Api, operation.Api) ? known
+        : subscription.Limits = Create(subscription, operation, []);
 
     /// <summary>Those in use, for operators: key, what is left here, seconds until all is back, whether Redis or this gateway decides.</summary>
     public IEnumerable<(string Key, long Left, long ResetSeconds)> Describe() =>
@@ -38,17 +40,17 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
 
     private LimitSet Create(SubscriptionEntry subscription, OperationEntry operation, IReadOnlyList<RateLimitModel> own)
     {
-        var application = subscription.Application.ApplicationId.ToString("N");
+        var application = subscription.ApplicationId.ToString("N");
         var plan = $"{application}:{subscription.Plan.PlanId:N}";
-        var version = subscription.Api.VersionId.ToString("N");
-        return new(
+        var version = subscription.VersionId.ToString("N");
+        return new(operation.Api,
         [
             .. subscription.Plan.Limits.Select(limit => Get(plan, RateLimit.Of(limit))),
-            .. subscription.Api.Limits.Select(limit => Get(limit.Shared == true ? version : $"{application}:{version}", RateLimit.Of(limit, "api-"))),
+            .. operation.Api.Limits.Select(limit => Get(limit.Shared == true ? version : $"{application}:{version}", RateLimit.Of(limit, "api-"))),
             .. own.Select(limit => Get(
                 (limit.Shared == true ? version : $"{application}:{version}") + ":" + operation.OperationId, RateLimit.Of(limit, "operation-"))),
             .. subscription.Plan.Quotas.Select(quota => Get(
-                plan, RateLimit.Of(quota), history is null ? null : new(history, subscription.Application.ApplicationId, subscription.Plan.PlanId))),
+                plan, RateLimit.Of(quota), history is null ? null : new(history, subscription.ApplicationId, subscription.Plan.PlanId))),
         ]);
     }
 
@@ -60,5 +62,6 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
 /// <summary>The limits of one operation, and the sets that the subscriptions have met there so far.</summary>
 internal sealed record OwnLimits(IReadOnlyList<RateLimitModel> Models)
 {
-    public ConcurrentDictionary<SubscriptionEntry, LimitSet> Sets { get; } = new(ReferenceEqualityComparer.Instance);
+    /// <summary>Weak: an operation that does not change outlives many a subscription.</summary>
+    public ConditionalWeakTable<SubscriptionEntry, LimitSet> Sets { get; } = [];
 }

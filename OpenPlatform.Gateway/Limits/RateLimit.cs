@@ -1,4 +1,5 @@
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Limits;
 
@@ -39,8 +40,11 @@ internal sealed record RateLimit(string Name, string Policy, long Capacity, long
 }
 
 /// <summary>All limits that a request must pass, and the <c>RateLimit-Policy</c> that names them.</summary>
-internal sealed class LimitSet(RateLimiter[] all)
+/// <param name="api">The version whose limits are in it: when that changes, the set is another.</param>
+internal sealed class LimitSet(ApiEntry api, RateLimiter[] all)
 {
+    public ApiEntry Api { get; } = api;
+
     public RateLimiter[] All { get; } = all;
 
     /// <summary>Null when there is no limit.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Forwarding;
+using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Resilience;
 
@@ -10,83 +11,84 @@ namespace OpenPlatform.Gateway.Resilience;
 /// </summary>
 internal sealed class ForwardCompiler(IOptions<ForwardingOptions> options)
 {
-    private Dictionary<Guid, (BreakerPolicy Policy, CircuitBreaker Breaker)> _breakers = [];
-    private Dictionary<(Guid Version, Guid Application), Bulkhead> _bulkheads = [];
+    private readonly Dictionary<Guid, State> _states = [];
 
-    /// <summary>One snapshot's worth; what it does not ask for is forgotten when the next one begins.</summary>
-    public Revision Begin() => new(this, options.Value);
-
-    internal sealed class Revision(ForwardCompiler compiler, ForwardingOptions options)
+    /// <summary>For one operation; operations that differ in nothing share one.</summary>
+    public Func<OperationModel, ForwardModel> ForApi(ApiModel api)
     {
-        private readonly Dictionary<Guid, (BreakerPolicy Policy, CircuitBreaker Breaker)> _breakers = [];
-        private readonly Dictionary<(Guid Version, Guid Application), Bulkhead> _bulkheads = [];
-
-        /// <summary>For one operation; operations that differ in nothing share one.</summary>
-        public Func<OperationModel, ForwardModel> ForApi(ApiModel api)
+        var state = _states[api.VersionId] = new(api.Policies?.Breaker, Breaker(api), Bulkhead(api), ApplicationBulkheads(api));
+        var shared = new Dictionary<(bool, TimeoutPolicy?), ForwardModel>();
+        return operation =>
         {
-            var breaker = Breaker(api);
-            var bulkhead = Bulkhead(api.VersionId, Guid.Empty, api.Policies?.Bulkhead?.MaxConcurrent);
-            var shared = new Dictionary<(bool, TimeoutPolicy?), ForwardModel>();
-            return operation =>
+            var idempotent = operation.Policies?.Idempotent ?? ForwardModel.IsIdempotent(operation.Method);
+            if (!shared.TryGetValue((idempotent, operation.Policies?.Timeouts), out var model))
             {
-                var idempotent = operation.Policies?.Idempotent ?? ForwardModel.IsIdempotent(operation.Method);
-                if (!shared.TryGetValue((idempotent, operation.Policies?.Timeouts), out var model))
-                {
-                    shared.Add((idempotent, operation.Policies?.Timeouts), model = Compile(api.Policies, operation.Policies?.Timeouts, idempotent, breaker, bulkhead));
-                }
-
-                return model;
-            };
-        }
-
-        /// <summary>What one application may have under way at one API version, or null: any number.</summary>
-        public Bulkhead? Bulkhead(Guid versionId, Guid applicationId, int? max)
-        {
-            if (max is null)
-            {
-                return null;
+                shared.Add((idempotent, operation.Policies?.Timeouts), model = Compile(api.Policies, operation.Policies?.Timeouts, idempotent, state));
             }
 
-            var key = (versionId, applicationId);
-            var bulkhead = compiler._bulkheads.GetValueOrDefault(key) ?? new();
-            bulkhead.Max = max.Value;
-            _bulkheads.Add(key, bulkhead);
-            return bulkhead;
-        }
+            return model;
+        };
+    }
 
-        /// <summary>The snapshot is compiled: this is what the next one may take over.</summary>
-        public void End() => (compiler._breakers, compiler._bulkheads) = (_breakers, _bulkheads);
-
-        private CircuitBreaker? Breaker(ApiModel api)
+    /// <summary>Forgets the state of versions that are not in force any more.</summary>
+    public void Retain(IReadOnlyDictionary<Guid, CompiledApi> apis)
+    {
+        foreach (var version in _states.Keys.Where(version => !apis.ContainsKey(version)).ToArray())
         {
-            if (api.Policies?.Breaker is not { } policy)
-            {
-                return null;
-            }
-
-            var kept = compiler._breakers.TryGetValue(api.VersionId, out var old) && old.Policy == policy ? old.Breaker : new CircuitBreaker(policy);
-            _breakers.Add(api.VersionId, (policy, kept));
-            return kept;
-        }
-
-        private ForwardModel Compile(ApiPolicies? policies, TimeoutPolicy? operation, bool idempotent, CircuitBreaker? breaker, Bulkhead? bulkhead)
-        {
-            var (api, retry) = (policies?.Timeouts, policies?.Retry);
-            var idle = operation?.IdleMilliseconds ?? api?.IdleMilliseconds;
-            var connect = operation?.ConnectMilliseconds ?? api?.ConnectMilliseconds;
-            return new()
-            {
-                Versions = new(idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.ActivityTimeout),
-                Connect = connect is { } wait ? TimeSpan.FromMilliseconds(wait) : null,
-                FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? (int)options.FirstByteTimeout.TotalMilliseconds,
-                Total = operation?.TotalMilliseconds ?? api?.TotalMilliseconds ?? 0,
-                Retries = retry?.Retries ?? options.Retries,
-                RetryStatuses = (retry?.Statuses ?? []).Aggregate(0, static (bits, status) => bits | (1 << (status - 500))),
-                Idempotent = idempotent,
-                MaxReplayBytes = retry?.MaxBodyBytes ?? options.MaxReplayBytes,
-                Breaker = breaker,
-                Bulkhead = bulkhead,
-            };
+            _states.Remove(version);
         }
     }
+
+    private CircuitBreaker? Breaker(ApiModel api) =>
+        api.Policies?.Breaker is not { } policy ? null
+        : _states.GetValueOrDefault(api.VersionId) is { Breaker: { } old } state && state.Policy == policy ? old
+        : new CircuitBreaker(policy);
+
+    private Bulkhead? Bulkhead(ApiModel api)
+    {
+        if (api.Policies?.Bulkhead?.MaxConcurrent is not { } max)
+        {
+            return null;
+        }
+
+        var bulkhead = _states.GetValueOrDefault(api.VersionId).Bulkhead ?? new();
+        bulkhead.Max = max;
+        return bulkhead;
+    }
+
+    private ApplicationBulkheads? ApplicationBulkheads(ApiModel api)
+    {
+        if (api.Policies?.Bulkhead?.MaxConcurrentPerApplication is not { } max)
+        {
+            return null;
+        }
+
+        var bulkheads = _states.GetValueOrDefault(api.VersionId).Applications ?? new();
+        bulkheads.Max = max;
+        return bulkheads;
+    }
+
+    private ForwardModel Compile(ApiPolicies? policies, TimeoutPolicy? operation, bool idempotent, State state)
+    {
+        var (api, retry) = (policies?.Timeouts, policies?.Retry);
+        var idle = operation?.IdleMilliseconds ?? api?.IdleMilliseconds;
+        var connect = operation?.ConnectMilliseconds ?? api?.ConnectMilliseconds;
+        return new()
+        {
+            Versions = new(idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.Value.ActivityTimeout),
+            Connect = connect is { } wait ? TimeSpan.FromMilliseconds(wait) : null,
+            FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? (int)options.Value.FirstByteTimeout.TotalMilliseconds,
+            Total = operation?.TotalMilliseconds ?? api?.TotalMilliseconds ?? 0,
+            Retries = retry?.Retries ?? options.Value.Retries,
+            RetryStatuses = (retry?.Statuses ?? []).Aggregate(0, static (bits, status) => bits | (1 << (status - 500))),
+            Idempotent = idempotent,
+            MaxReplayBytes = retry?.MaxBodyBytes ?? options.Value.MaxReplayBytes,
+            Breaker = state.Breaker,
+            Bulkhead = state.Bulkhead,
+            ApplicationBulkheads = state.Applications,
+        };
+    }
+
+    /// <summary>What lives longer than a snapshot, of one API version.</summary>
+    private readonly record struct State(BreakerPolicy? Policy, CircuitBreaker? Breaker, Bulkhead? Bulkhead, ApplicationBulkheads? Applications);
 }

@@ -34,6 +34,9 @@ internal sealed class ForwardModel
     /// <summary>For all applications together.</summary>
     public Bulkhead? Bulkhead { get; init; }
 
+    /// <summary>For each application by itself.</summary>
+    public ApplicationBulkheads? ApplicationBulkheads { get; init; }
+
     /// <summary>True when this answer is reason to try another instance.</summary>
     public bool IsRetryStatus(int status) => RetryStatuses != 0 && status is >= 500 and < 531 && (RetryStatuses & (1 << (status - 500))) != 0;
 

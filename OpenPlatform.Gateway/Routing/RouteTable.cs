@@ -14,15 +14,53 @@ internal sealed record OperationCompilers(
 
 /// <summary>
 /// Path and method → operation. Two tries of path segments: the longest base path decides the API version; inside it a literal
-/// segment wins over a parameter. Paths are case-sensitive (RFC 3986). Built once per snapshot; a match allocates nothing.
+/// segment wins over a parameter. Paths are case-sensitive (RFC 3986). The try of an API version is built once for all snapshots that have it; a match
+/// allocates nothing.
 /// </summary>
 internal sealed class RouteTable
 {
-    public static RouteTable Empty { get; } = new Builder().Build();
+    public static RouteTable Empty { get; } = Of([]);
 
     private readonly Node _basePaths;
 
     private RouteTable(Node basePaths) => _basePaths = basePaths;
+
+    /// <summary>The table of these API versions; no two have the same base path.</summary>
+    public static RouteTable Of(IEnumerable<ApiRoutes> apis)
+    {
+        var root = new Node();
+        foreach (var api in apis)
+        {
+            Descend(root, api.BasePath).Operations = api.Root;
+        }
+
+        root.Freeze();
+        return new(root);
+    }
+
+    /// <summary>The operations of one API version.</summary>
+    public static ApiRoutes Compile(ApiEntry api, IReadOnlyList<OperationModel> operations, OperationCompilers compilers)
+    {
+        var root = new Node { Api = api };
+        foreach (var operation in operations)
+        {
+            var node = operation.PathTemplate == "/" ? root : Descend(root, operation.PathTemplate);
+            var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
+            node.Methods ??= new();
+            node.Methods.Add(new(api, operation.OperationId, operation.Method, text)
+            {
+                Forward = compilers.Forward(operation),
+                Body = compilers.Body(operation),
+                Scopes = compilers.Scopes(operation),
+                Mock = compilers.Mock(operation),
+                Cost = operation.Policies?.Cost ?? 1,
+                OwnLimits = operation.Policies?.Limits is { RateLimits: [_, ..] limits } ? new(limits) : null,
+            });
+        }
+
+        root.Freeze();
+        return new(api.BasePath, operations.Count, root);
+    }
 
     /// <summary>True when an API version is published at or above <paramref name="path"/>.</summary>
     public bool Claims(ReadOnlySpan<char> path) => FindApi(path, out _) is not null;
@@ -92,7 +130,30 @@ internal sealed class RouteTable
         return segment;
     }
 
-    private sealed class Node
+    private static Node Descend(Node node, string path)
+    {
+        foreach (var segment in path[1..].Split('/'))
+        {
+            if (segment.StartsWith('{'))
+            {
+                node = node.Parameter ??= new();
+            }
+            else if (node.Building.TryGetValue(segment, out var child))
+            {
+                node = child;
+            }
+            else
+            {
+                node.Building.Add(segment, child = new());
+                node = child;
+            }
+        }
+
+        return node;
+    }
+
+    /// <summary>A place in a try; frozen once it is built.</summary>
+    public sealed class Node
     {
         private FrozenDictionary<string, Node>.AlternateLookup<ReadOnlySpan<char>>? _literals;
 
@@ -132,13 +193,15 @@ internal sealed class RouteTable
                 child.Freeze();
             }
 
+            Building.Clear();
+            Building.TrimExcess();
             Parameter?.Freeze();
-            Operations?.Freeze();
+            Methods?.Freeze();
         }
     }
 
     /// <summary>The operations of one path.</summary>
-    private sealed class MethodSet
+    public sealed class MethodSet
     {
         private static readonly string[] Names = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
         private readonly OperationEntry?[] _operations = new OperationEntry?[Names.Length];
@@ -168,68 +231,15 @@ internal sealed class RouteTable
             Allow = string.Join(", ", Names.Where((_, i) => _operations[i] is not null));
         }
     }
+}
 
-    public sealed class Builder
-    {
-        private readonly Node _basePaths = new();
-        private readonly List<MethodSet> _methods = [];
+/// <summary>What <see cref="RouteTable.Compile"/> made of one API version.</summary>
+internal sealed class ApiRoutes(string basePath, int operations, RouteTable.Node root)
+{
+    public string BasePath { get; } = basePath;
 
-        public void Add(ApiEntry api, IReadOnlyList<OperationModel> operations, OperationCompilers compilers)
-        {
-            var root = new Node { Api = api };
-            Descend(_basePaths, api.BasePath).Operations = root;
-            foreach (var operation in operations)
-            {
-                var node = operation.PathTemplate == "/" ? root : Descend(root, operation.PathTemplate);
-                if (node.Methods is null)
-                {
-                    _methods.Add(node.Methods = new());
-                }
+    /// <summary>How many.</summary>
+    public int Operations { get; } = operations;
 
-                var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
-                node.Methods.Add(new(api, operation.OperationId, operation.Method, text)
-                {
-                    Forward = compilers.Forward(operation),
-                    Body = compilers.Body(operation),
-                    Scopes = compilers.Scopes(operation),
-                    Mock = compilers.Mock(operation),
-                    Cost = operation.Policies?.Cost ?? 1,
-                    OwnLimits = operation.Policies?.Limits is { RateLimits: [_, ..] limits } ? new(limits) : null,
-                });
-            }
-        }
-
-        public RouteTable Build()
-        {
-            _basePaths.Freeze();
-            foreach (var methods in _methods)
-            {
-                methods.Freeze();
-            }
-
-            return new(_basePaths);
-        }
-
-        private static Node Descend(Node node, string path)
-        {
-            foreach (var segment in path[1..].Split('/'))
-            {
-                if (segment.StartsWith('{'))
-                {
-                    node = node.Parameter ??= new();
-                }
-                else if (node.Building.TryGetValue(segment, out var child))
-                {
-                    node = child;
-                }
-                else
-                {
-                    node.Building.Add(segment, child = new());
-                    node = child;
-                }
-            }
-
-            return node;
-        }
-    }
+    public RouteTable.Node Root { get; } = root;
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Resilience;
@@ -8,28 +9,40 @@ using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
-/// <summary>The snapshot in force: one reference that is swapped, and the last good one on disk.</summary>
-internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity, StateDirectory state, ILogger<ActiveSnapshot> logger)
+/// <summary>The snapshot in force: one reference that is swapped, and the last good one on disk. Whoever applies does so alone.</summary>
+internal sealed class ActiveSnapshot(
+    InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity, StateDirectory state, ShardFiles files, TimeProvider time, ILogger<ActiveSnapshot> logger)
 {
+    /// <summary>Where a snapshot is kept that came in one piece.</summary>
     public const string FileName = "snapshot.json";
 
+    private readonly ShardCompiler _compiler = new(instances, forwards, identity);
+
+    // Content of shards that were refused: what was wrong may be in another shard, so they are tried again with every change.
+    private readonly Dictionary<string, ReceivedShard> _held = new(StringComparer.Ordinal);
     private GatewaySnapshot? _current;
+    private IReadOnlyList<RefusedShard> _refused = [];
 
     /// <summary>What is in force, for operators; null until the first one is applied.</summary>
-    public SnapshotSummary? Summary { get; private set; }
+    public SnapshotSummary? Summary => Current is { } current ? SnapshotSummary.Of(current, Refused) : null;
 
     /// <summary>Null until the first one is applied.</summary>
     public GatewaySnapshot? Current => Volatile.Read(ref _current);
 
+    /// <summary>Shards of the revision in force that could not be applied, and why.</summary>
+    public IReadOnlyList<RefusedShard> Refused => Volatile.Read(ref _refused);
+
+    /// <summary>From the catalog's write to being in force here, of the newest revision that came over the stream. Two clocks: never less than 0.</summary>
+    public TimeSpan Lag { get; private set; }
+
     /// <summary>Raised after a swap, on the thread that applied it.</summary>
     public event Action? Applied;
 
-    /// <summary>Checks, compiles and swaps; false when it is refused, and then nothing has changed.</summary>
+    /// <summary>Checks, compiles and swaps a snapshot in one piece; false when it is refused, and then nothing has changed.</summary>
     /// <param name="json">The wire form, see <see cref="SnapshotJson"/>.</param>
     /// <param name="keep">Also write it to disk.</param>
     public bool TryApply(ReadOnlySpan<byte> json, bool keep)
     {
-        var started = Stopwatch.GetTimestamp();
         Snapshot? snapshot;
         try
         {
@@ -59,45 +72,82 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
             return false;
         }
 
-        if (Current is { Revision: > 0 } old)
+        // An empty answer never replaces a full view: a catalog that lost its data must not take the traffic down.
+        if (snapshot.Revision == 0 && Current is { Revision: > 0 } old)
         {
-            // An empty answer never replaces a full view: a catalog that lost its data must not take the traffic down.
-            if (snapshot.Revision == 0)
-            {
-                logger.SnapshotRefused(0, $"the catalog has published nothing, but revision {old.Revision} is in force");
-                return false;
-            }
-
-            if (snapshot.Revision < old.Revision)
-            {
-                logger.SnapshotWentBack(snapshot.Revision, old.Revision);
-            }
+            logger.SnapshotRefused(0, $"the catalog has published nothing, but revision {old.Revision} is in force");
+            return false;
         }
 
-        var compiled = SnapshotCompiler.Compile(snapshot, instances, forwards, identity);
-        Summary = SnapshotSummary.Of(snapshot, json);
-        Volatile.Write(ref _current, compiled);
-        logger.SnapshotApplied(compiled.Revision, snapshot.Apis.Count, snapshot.Credentials.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-        Applied?.Invoke();
-
+        var shards = SnapshotShards.Split(snapshot);
+        var hashes = shards.ToDictionary(static shard => shard.Key, static shard => SnapshotShards.HashOf(SnapshotShards.Serialize(shard.Value)), StringComparer.Ordinal);
+        _held.Clear();
+        Swap(new(snapshot.Revision, snapshot.CreatedAt, hashes), [.. shards.Select(shard => new ShardChange(shard.Key, hashes[shard.Key], shard.Value))]);
         if (keep)
         {
             try
             {
                 state.Write(FileName, json);
+                files.Forget();
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                logger.SnapshotNotKept(compiled.Revision, e);
+                logger.SnapshotNotKept(snapshot.Revision, e);
             }
         }
 
         return true;
     }
 
+    /// <summary>Applies the changed shards of a revision: those that are wrong keep what was in force, the others move on.</summary>
+    /// <param name="manifest">Its signature was verified.</param>
+    /// <param name="received">Shards of it, their hashes verified. What is in force already and what was refused before need not be among them.</param>
+    public void Apply(ConfigManifest manifest, IEnumerable<ReceivedShard> received)
+    {
+        foreach (var shard in received)
+        {
+            _held[shard.Name] = shard;
+        }
+
+        var changes = new List<ShardChange>();
+        var unreadable = new List<RefusedShard>();
+        foreach (var (name, shard) in _held)
+        {
+            if (manifest.Shards.GetValueOrDefault(name) != shard.Hash || Current?.Shards.GetValueOrDefault(name) == shard.Hash)
+            {
+                continue; // replaced meanwhile, or in force already
+            }
+
+            try
+            {
+                changes.Add(new(name, shard.Hash, JsonSerializer.Deserialize(shard.Content, SnapshotJson.Default.Snapshot) ?? throw new JsonException("is null")));
+            }
+            catch (JsonException e)
+            {
+                unreadable.Add(new(name, $"cannot be read: {e.Path}: {e.Message}"));
+            }
+        }
+
+        Lag = time.GetUtcNow() - manifest.CreatedAt is { Ticks: > 0 } lag ? lag : TimeSpan.Zero;
+        Swap(manifest, changes, unreadable);
+        var inForce = Current!.Shards;
+        files.Keep(new(manifest.Revision, manifest.CreatedAt, inForce), _held.Values.Where(shard => inForce.GetValueOrDefault(shard.Name) == shard.Hash));
+        foreach (var name in _held.Keys.Where(name => Refused.All(refused => refused.Shard != name)).ToArray())
+        {
+            _held.Remove(name);
+        }
+
+    }
+
     /// <summary>Applies the last good one from disk, if there is one.</summary>
     public void Restore()
     {
+        if (files.Load() is var (manifest, shards))
+        {
+            Apply(manifest, shards);
+            return;
+        }
+
         var json = state.Read(FileName, out var damage);
         if (damage is not null)
         {
@@ -108,4 +158,30 @@ internal sealed class ActiveSnapshot(InstanceDirectory instances, ForwardCompile
             TryApply(json, keep: false);
         }
     }
+
+    private void Swap(ConfigManifest manifest, List<ShardChange> changes, IReadOnlyList<RefusedShard>? unreadable = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var previous = Current ?? GatewaySnapshot.None;
+        if (manifest.Revision < previous.Revision)
+        {
+            logger.SnapshotWentBack(manifest.Revision, previous.Revision);
+        }
+
+        changes.AddRange(previous.Shards.Keys.Where(name => !manifest.Shards.ContainsKey(name)).Select(static name => new ShardChange(name, "", null)));
+        changes.RemoveAll(change => change.Content is not null && previous.Shards.GetValueOrDefault(change.Name) == change.Hash);
+        var compiled = _compiler.Compile(previous, manifest.Revision, manifest.CreatedAt, changes, out var refused);
+        Volatile.Write(ref _refused, [.. unreadable ?? [], .. refused]);
+        Volatile.Write(ref _current, compiled);
+        logger.SnapshotApplied(compiled.Revision, changes.Count - refused.Count, compiled.Shards.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        foreach (var shard in Refused)
+        {
+            logger.ShardRefused(shard.Shard, compiled.Revision, shard.Reason);
+        }
+
+        Applied?.Invoke();
+    }
 }
+
+/// <summary>A shard as it came: <paramref name="Content"/> has <paramref name="Hash"/>.</summary>
+internal sealed record ReceivedShard(string Name, string Hash, byte[] Content);

@@ -1,12 +1,14 @@
 using System.Net;
 using System.Net.Http.Headers;
 using OpenPlatform.Contracts;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Contracts.Usage;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>The gateway's calls to the catalog's internal API.</summary>
-internal sealed class CatalogClient(HttpClient http)
+/// <param name="gateway">The instance id of this one.</param>
+internal sealed class CatalogClient(HttpClient http, string gateway)
 {
     private EntityTagHeaderValue? _seen;
 
@@ -32,6 +34,47 @@ internal sealed class CatalogClient(HttpClient http)
         // Remembered even if it turns out to be bad: a refused snapshot is asked for again only when the catalog has another.
         _seen = response.Headers.ETag;
         return json;
+    }
+
+    /// <summary>The stream of shards, begun; null when this catalog has none yet.</summary>
+    /// <param name="have">Name → hash of what need not be sent.</param>
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    public async Task<HttpResponseMessage?> FollowAsync(IReadOnlyDictionary<string, string> have, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, InternalApi.ConfigPath)
+        {
+            Content = JsonContent.Create(new(gateway, have), ConfigJson.Default.ConfigHave),
+        };
+        var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed)
+        {
+            response.Dispose();
+            return null;
+        }
+
+        try
+        {
+            return response.EnsureSuccessStatusCode();
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The number of the active revision.</summary>
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    public async Task<long> RevisionAsync(CancellationToken cancellationToken) =>
+        long.Parse(await http.GetStringAsync(InternalApi.ConfigPath, cancellationToken), System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>Tells the catalog what this gateway runs.</summary>
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    public async Task AcknowledgeAsync(ConfigAck ack, CancellationToken cancellationToken)
+    {
+        using var content = JsonContent.Create(ack, ConfigJson.Default.ConfigAck);
+        using var response = await http.PostAsync(InternalApi.AckPath, content, cancellationToken);
+        response.EnsureSuccessStatusCode();
     }
 
     /// <summary>Posts a batch; returns when the catalog has it, now or from an earlier try.</summary>

@@ -12,15 +12,13 @@ using OpenPlatform.Gateway.Protection;
 using OpenPlatform.Gateway.Protection.Addresses;
 using OpenPlatform.Gateway.Protection.Bodies;
 using OpenPlatform.Gateway.Resilience;
-using OpenPlatform.Gateway.Routing;
 using OpenPlatform.Gateway.Splits;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>One API version as the request path sees it.</summary>
-/// <param name="Index">Position in its snapshot; half of the subscription key.</param>
 /// <param name="Backend">Lives longer than a snapshot: its instances and their state are shared by all snapshots.</param>
-internal sealed record ApiEntry(int Index, Guid VersionId, string Name, string Version, string BasePath, BackendState Backend)
+internal sealed record ApiEntry(Guid VersionId, string Name, string Version, string BasePath, BackendState Backend)
 {
     /// <summary>Of this version, beside those of the plan.</summary>
     public IReadOnlyList<RateLimitModel> Limits { get; init; } = [];
@@ -64,17 +62,42 @@ internal sealed record OperationEntry(ApiEntry Api, string OperationId, string M
     public MockModel? Mock { get; init; }
 }
 
-/// <summary>One application.</summary>
-/// <param name="Index">Position in its snapshot; the other half of the subscription key.</param>
-internal sealed record ApplicationEntry(int Index, Guid ApplicationId, bool Suspended)
+/// <summary>One application and what it may call.</summary>
+/// <param name="Subscriptions">Ordered by version.</param>
+internal sealed record ApplicationEntry(Guid ApplicationId, bool Suspended, SubscriptionEntry[] Subscriptions)
 {
+    /// <summary>So few are looked through from one end to the other.</summary>
+    private const int Few = 8;
+
     /// <summary>Where it may call from; null: anywhere.</summary>
     public AddressRule? Addresses { get; init; }
+
+    /// <summary>Its subscription to a version, or null. Allocates nothing.</summary>
+    public SubscriptionEntry? Find(Guid versionId)
+    {
+        var (low, high) = (0, Subscriptions.Length);
+        while (high - low > Few)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = Subscriptions[middle].VersionId.CompareTo(versionId) <= 0 ? (middle, high) : (low, middle);
+        }
+
+        for (var i = low; i < high; i++)
+        {
+            if (Subscriptions[i].VersionId == versionId)
+            {
+                return Subscriptions[i];
+            }
+        }
+
+        return null;
+    }
 }
 
 /// <summary>One key.</summary>
+/// <param name="ApplicationId">The application is looked up for each request: it changes on its own.</param>
 /// <param name="ExpiresAtTicks">UTC ticks of the first instant at which it no longer counts; <see cref="long.MaxValue"/>: never.</param>
-internal sealed record CredentialEntry(ApplicationEntry Application, long ExpiresAtTicks);
+internal sealed record CredentialEntry(Guid ApplicationId, long ExpiresAtTicks);
 
 /// <summary>One plan.</summary>
 internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, IReadOnlyList<QuotaModel> Quotas)
@@ -95,44 +118,9 @@ internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limi
     public bool ReplayCheck { get; init; }
 }
 
-/// <summary>An application's right to a version.</summary>
-internal sealed record SubscriptionEntry(Guid SubscriptionId, ApplicationEntry Application, ApiEntry Api, PlanEntry Plan)
+/// <summary>An application's right to a version. Named by id: versions change on their own.</summary>
+internal sealed record SubscriptionEntry(Guid SubscriptionId, Guid ApplicationId, Guid VersionId, PlanEntry Plan)
 {
     /// <summary>The limiters of plan and version; looked up at the first request, because most never come.</summary>
     public LimitSet? Limits { get; set; }
-
-    /// <summary>How much the application may have under way at this version; null: any number.</summary>
-    public Bulkhead? Bulkhead { get; init; }
-}
-
-/// <summary>A snapshot compiled for look-ups: immutable, built off the request path, swapped whole.</summary>
-internal sealed class GatewaySnapshot
-{
-    public static GatewaySnapshot None { get; } = new()
-    {
-        Revision = -1,
-        Routes = RouteTable.Empty,
-        Credentials = FrozenDictionary<KeyDigest, CredentialEntry>.Empty,
-        Subscriptions = FrozenDictionary<long, SubscriptionEntry>.Empty,
-        Backends = [],
-    };
-
-    public required long Revision { get; init; }
-
-    public required RouteTable Routes { get; init; }
-
-    public required FrozenDictionary<KeyDigest, CredentialEntry> Credentials { get; init; }
-
-    /// <summary>What else applications identify themselves with; null when they have API keys alone.</summary>
-    public IdentityIndex? Identity { get; init; }
-
-    public required FrozenDictionary<long, SubscriptionEntry> Subscriptions { get; init; }
-
-    public required IReadOnlyList<BackendState> Backends { get; init; }
-
-    /// <summary>The subscription of an application to a version, or null. Both entries must be of this snapshot.</summary>
-    public SubscriptionEntry? FindSubscription(ApplicationEntry application, ApiEntry api) =>
-        Subscriptions.GetValueOrDefault(SubscriptionKey(application.Index, api.Index));
-
-    public static long SubscriptionKey(int application, int api) => ((long)application << 32) | (uint)api;
 }

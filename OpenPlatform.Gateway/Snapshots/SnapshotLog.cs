@@ -2,8 +2,8 @@ namespace OpenPlatform.Gateway.Snapshots;
 
 internal static partial class SnapshotLog   // event ids 1100-1199
 {
-    [LoggerMessage(1101, LogLevel.Information, "Applied snapshot {Revision}: {ApiCount} API versions, {CredentialCount} credentials, in {DurationMs:0.0} ms")]
-    public static partial void SnapshotApplied(this ILogger logger, long revision, int apiCount, int credentialCount, double durationMs);
+    [LoggerMessage(1101, LogLevel.Information, "Applied snapshot {Revision}: {ChangedCount} of {ShardCount} shards, in {DurationMs:0.0} ms")]
+    public static partial void SnapshotApplied(this ILogger logger, long revision, int changedCount, int shardCount, double durationMs);
 
     [LoggerMessage(1102, LogLevel.Error, "Refused snapshot {Revision} and kept the one in force: {Problems}")]
     public static partial void SnapshotRefused(this ILogger logger, long revision, string problems);
@@ -19,6 +19,12 @@ internal static partial class SnapshotLog   // event ids 1100-1199
 
     [LoggerMessage(1106, LogLevel.Warning, "The catalog cannot be asked for a snapshot, serving revision {Revision}: {Reason}")]
     public static partial void CatalogAway(this ILogger logger, long revision, string reason);
+
+    [LoggerMessage(1108, LogLevel.Error, "Refused shard {Shard} of revision {Revision} and kept what was in force under its name: {Reason}")]
+    public static partial void ShardRefused(this ILogger logger, string shard, long revision, string reason);
+
+    [LoggerMessage(1109, LogLevel.Debug, "The stream of shards ended at revision {Revision}: {Reason}")]
+    public static partial void StreamEnded(this ILogger logger, long revision, string reason);
 
     [LoggerMessage(1107, LogLevel.Information, "The catalog answers again")]
     public static partial void CatalogBack(this ILogger logger);

@@ -1,18 +1,30 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>
-/// Keeps the snapshot current: disk first, so that the gateway serves before anybody answers; then the catalog, asked at every
-/// poke of Redis and, as the net under it, at every poll.
+/// Keeps the snapshot current: disk first, so that the gateway serves before anybody answers; then the catalog's stream, over which every revision
+/// comes by itself. Three nets are under it: a stream that is silent is left, one that lacks a revision of which Redis or another replica of the
+/// catalog speaks is left, and a catalog without a stream is asked for everything in one piece.
 /// </summary>
 internal sealed class SnapshotRefresher(
-    ActiveSnapshot active, CatalogClient catalog, OptionalRedis redis, IOptions<SnapshotOptions> options, TimeProvider time, ILogger<SnapshotRefresher> logger)
-    : BackgroundService
+    ActiveSnapshot active, ShardFiles files, CatalogClient catalog, ManifestSigner signer, OptionalRedis redis, IOptions<SnapshotOptions> options, TimeProvider time,
+    ILogger<SnapshotRefresher> logger) : BackgroundService
 {
+    /// <summary>How long the stream may take to bring a revision of which Redis spoke.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
     private readonly SemaphoreSlim _poke = new(0, 1);
+    private readonly PendingChange _pending = new();
+    private long _hinted;
+    private bool _away;
+
+    // What the catalog believes this gateway has: all that was received, be it applied, waiting or refused.
+    private ConfigManifest? _received;
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -22,56 +34,201 @@ internal sealed class SnapshotRefresher(
 
     public override void Dispose()
     {
-        _poke.Dispose();
         base.Dispose();
+        _poke.Dispose();
+        _pending.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var subscription = redis.Client?.Subscribe(InternalApi.RevisionChannel, _ => Poke());
-        var away = false;
+        using var subscription = redis.Client?.Subscribe(InternalApi.RevisionChannel, Hint);
+        var applying = ApplyAsync(stoppingToken);
+        var keeping = KeepAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
+            var atOnce = false;
             try
             {
-                using var timeout = new CancellationTokenSource(options.Value.FetchTimeout, time);
-                using var linked = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, timeout.Token);
-                if (await catalog.FetchSnapshotAsync(linked.Token) is { } json)
-                {
-                    // Off this thread, which may be a socket's: compiling takes longer than its other requests should wait.
-                    await Task.Run(() => active.TryApply(json, keep: true), stoppingToken);
-                }
-
-                if (away)
-                {
-                    away = false;
-                    logger.CatalogBack();
-                }
+                atOnce = await FollowAsync(stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // Whatever it is, the snapshot in force stays in force and the catalog is asked again.
-                if (!away)
+                if (!_away)
                 {
-                    away = true;
+                    _away = true;
                     logger.CatalogAway(active.Current?.Revision ?? -1, e.Message);
+                }
+
+                if (e is InvalidDataException)
+                {
+                    _received = null; // begin with nothing: what was believed to be here does not fit
                 }
             }
 
-            await ((Task)_poke.WaitAsync(options.Value.PollInterval * (0.8 + (0.2 * Random.Shared.NextDouble())), stoppingToken))
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!atOnce)
+            {
+                await PauseAsync(stoppingToken);
+            }
+        }
+
+        await Task.WhenAll(applying, keeping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Follows the stream until it ends; true: another one is to be followed at once.</summary>
+    private async Task<bool> FollowAsync(CancellationToken stoppingToken)
+    {
+        using var silence = new CancellationTokenSource(options.Value.FetchTimeout, time);
+        using var leave = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, silence.Token);
+        var have = _received?.Shards ?? active.Current?.Shards ?? new Dictionary<string, string>();
+        using var response = await catalog.FollowAsync(have, leave.Token);
+        if (response is null)
+        {
+            await FetchWholeAsync(leave.Token, stoppingToken);
+            Back();
+            return false;
+        }
+
+        var reader = new ConfigReader(await response.Content.ReadAsStreamAsync(leave.Token), have, signer);
+        var since = time.GetTimestamp();
+        var watching = WatchAsync(leave);
+        try
+        {
+            while (true)
+            {
+                silence.CancelAfter(options.Value.SilenceTimeout);
+                if (await reader.ReadAsync(leave.Token) is var (manifest, shards))
+                {
+                    _received = manifest;
+                    _pending.Add(manifest, shards);
+                }
+
+                Back();
+            }
+        }
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is OperationCanceledException or IOException)
+        {
+            // Silent, behind, or the replica left: there may be another one. Not again and again at once, should each end immediately.
+            logger.StreamEnded(_received?.Revision ?? -1, e.Message);
+            return time.GetElapsedTime(since) > options.Value.PollInterval;
+        }
+        finally
+        {
+            await leave.CancelAsync();
+            await watching;
         }
     }
 
-    private void Poke()
+    /// <summary>Leaves a stream that does not bring what others know of.</summary>
+    private async Task WatchAsync(CancellationTokenSource leave)
     {
+        var behind = 0L;
+        while (!leave.IsCancellationRequested)
+        {
+            await PauseAsync(leave.Token);
+            try
+            {
+                var hinted = Interlocked.Exchange(ref _hinted, 0);
+                if (hinted > (_received?.Revision ?? 0))
+                {
+                    await Task.Delay(Patience, time, leave.Token);
+                    if (hinted > (_received?.Revision ?? 0))
+                    {
+                        await leave.CancelAsync();
+                    }
+
+                    continue;
+                }
+
+                // Any replica answers. Twice behind the same revision is not merely on its way.
+                var latest = hinted == 0 ? await catalog.RevisionAsync(leave.Token) : 0;
+                if (latest > (_received?.Revision ?? 0) && latest == Interlocked.Exchange(ref behind, latest))
+                {
+                    await leave.CancelAsync();
+                }
+            }
+            catch (Exception)
+            {
+                // The stream itself finds out whether the catalog is away.
+            }
+        }
+    }
+
+    private async Task FetchWholeAsync(CancellationToken cancellationToken, CancellationToken stoppingToken)
+    {
+        if (await catalog.FetchSnapshotAsync(cancellationToken) is { } json)
+        {
+            // Off this thread, which may be a socket's: compiling takes longer than its other requests should wait.
+            await Task.Run(() => active.TryApply(json, keep: true), stoppingToken);
+        }
+    }
+
+    private Task ApplyAsync(CancellationToken stoppingToken) => Task.Run(async () =>
+    {
+        while (true)
+        {
+            var (manifest, shards) = await _pending.TakeAsync(stoppingToken);
+            try
+            {
+                active.Apply(manifest, shards);
+            }
+            catch (Exception e)
+            {
+                logger.SnapshotRefused(manifest.Revision, e.Message);
+            }
+        }
+    }, stoppingToken);
+
+    private Task KeepAsync(CancellationToken stoppingToken) => Task.Run(async () =>
+    {
+        using var changed = new SemaphoreSlim(1, 1);
+        void Changed()
+        {
+            try
+            {
+                changed.Release();
+            }
+            catch (SemaphoreFullException)
+            {
+                // One write serves both.
+            }
+        }
+
+        active.Applied += Changed;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await ((Task)changed.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            files.Write();
+        }
+    }, CancellationToken.None);
+
+    private void Back()
+    {
+        if (_away)
+        {
+            _away = false;
+            logger.CatalogBack();
+        }
+    }
+
+    private async Task PauseAsync(CancellationToken cancellationToken) =>
+        await ((Task)_poke.WaitAsync(options.Value.PollInterval * (0.8 + (0.2 * Random.Shared.NextDouble())), cancellationToken))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private void Hint(string message)
+    {
+        if (long.TryParse(message, NumberStyles.None, CultureInfo.InvariantCulture, out var revision))
+        {
+            Interlocked.Exchange(ref _hinted, revision);
+        }
+
         try
         {
             _poke.Release();
         }
         catch (SemaphoreFullException)
         {
-            // Poked already and not yet awake: one fetch serves both.
+            // Poked already and not yet awake: one look serves both.
         }
     }
 }

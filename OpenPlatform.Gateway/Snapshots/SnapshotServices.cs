@@ -1,7 +1,9 @@
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
+using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.ServiceDefaults.Instances;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
@@ -28,9 +30,11 @@ internal static class SnapshotServices
                 handlers.Remove(resilience);
             }
         });
-        services.AddSingleton(static provider => new CatalogClient(provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(CatalogClient))));
+        services.AddSingleton(static provider => new CatalogClient(
+            provider.GetRequiredService<IHttpClientFactory>().CreateClient(nameof(CatalogClient)), provider.GetRequiredService<ServiceIdentity>().InstanceId));
         services.AddSingleton<QuotaHistory>();
         services.AddHostedService<SnapshotRefresher>();
+        services.AddHostedService<Acknowledgements>();
     }
 
     /// <summary>The snapshot in force, wherever it comes from.</summary>
@@ -38,6 +42,8 @@ internal static class SnapshotServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddOptionsWithValidateOnStart<SnapshotOptions, SnapshotOptionsValidator>().BindConfiguration(SnapshotOptions.Section);
+        services.AddSingleton(static provider => new ManifestSigner(provider.GetRequiredService<IConfiguration>()["OpenPlatform:ServiceToken"] ?? string.Empty));
+        services.AddSingleton<ShardFiles>();
         services.AddSingleton<ActiveSnapshot>();
         services.AddHealthChecks().AddCheck<SnapshotHealthCheck>("snapshot");
     }

@@ -146,7 +146,7 @@ internal sealed unsafe class UsageSegment : IDisposable
             var record = new Span<byte>(_memory + _end, length);
             BinaryPrimitives.WriteInt64LittleEndian(record[16..], minute);
             subscription.SubscriptionId.TryWriteBytes(record[24..]);
-            subscription.Application.ApplicationId.TryWriteBytes(record[40..]);
+            subscription.ApplicationId.TryWriteBytes(record[40..]);
             operation.Api.VersionId.TryWriteBytes(record[56..]);
             BinaryPrimitives.WriteInt32LittleEndian(record[72..], status);
             BinaryPrimitives.WriteInt32LittleEndian(record[76..], operationBytes);

@@ -122,7 +122,7 @@ public sealed class UsageTests : IDisposable
         {
             var spool = gateway.Services.GetRequiredService<UsageSpool>();
             var snapshot = gateway.Snapshot.Current!;
-            var subscription = snapshot.Subscriptions.Values.Single(static s => s.SubscriptionId == TestSnapshot.SubscriptionId);
+            var subscription = snapshot.FindApplication(TestSnapshot.Subscriber)!.Find(TestSnapshot.VersionId)!;
             var operation = snapshot.Routes.Find("/orders/v1/orders", "GET", out _)!;
             Parallel.For(0, 30_000, i => spool.Count(subscription, operation with { OperationId = $"operation-{i % 15_000}" }, 200));
         }

@@ -26,12 +26,7 @@ public static class ShardName
     public static string Credentials(int segment) => $"{CredentialsPrefix}{segment:x2}";
 
     /// <summary>By the last byte of the id: the bytes before it are the time (UUID version 7, RFC 9562, 5.7).</summary>
-    public static int SegmentOf(Guid id)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        id.TryWriteBytes(bytes, bigEndian: true, out _);
-        return bytes[15];
-    }
+    public static int SegmentOf(Guid id) => System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in id))[15];
 
     /// <summary>By the first byte of a key's hash or a certificate's thumbprint: what a request presents says the segment itself.</summary>
     public static int SegmentOf(ReadOnlySpan<byte> digest) => digest.IsEmpty ? 0 : digest[0];

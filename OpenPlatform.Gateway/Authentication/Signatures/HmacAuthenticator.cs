@@ -47,7 +47,7 @@ internal sealed class HmacAuthenticator(IOptions<AuthenticationOptions> options,
             return Refusal.MalformedSignature;
         }
 
-        if (!identity.SigningKeys.TryGetValue(keyId, out var key) || !key.IsHmac)
+        if (identity.FindSigningKey(keyId) is not { IsHmac: true } key)
         {
             return Refusal.UnknownKey;
         }
@@ -75,7 +75,11 @@ internal sealed class HmacAuthenticator(IOptions<AuthenticationOptions> options,
             return Refusal.IncompleteSignature;
         }
 
-        request.Application = key.Application;
+        if (!request.TryIdentify(key.ApplicationId))
+        {
+            return Refusal.UnknownKey;
+        }
+
         request.Signed = new(SignedRequest.NonceOf(keyId, nonce), DateTimeOffset.FromUnixTimeSeconds(seconds).UtcTicks + _window.Ticks, digest);
         return Refusal.None;
     }

@@ -36,7 +36,7 @@ internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> opt
                 return Refusal.MalformedSignature;
             }
 
-            if (identity.SigningKeys.TryGetValue(keyId, out var key))
+            if (identity.FindSigningKey(keyId) is { } key)
             {
                 return signatures.FirstOrDefault(s => s.Key == label).Value?.Value is byte[] signature
                     ? Verify(context, request, keyId, key, input, components, signature)
@@ -91,7 +91,11 @@ internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> opt
             return Refusal.IncompleteSignature;
         }
 
-        request.Application = key.Application;
+        if (!request.TryIdentify(key.ApplicationId))
+        {
+            return Refusal.UnknownKey;
+        }
+
         request.Signed = new(
             input["nonce"] is string nonce ? SignedRequest.NonceOf(keyId, nonce) : null,
             DateTimeOffset.FromUnixTimeSeconds(created).UtcTicks + _window.Ticks, digest);

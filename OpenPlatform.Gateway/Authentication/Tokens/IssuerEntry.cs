@@ -1,14 +1,13 @@
 using System.Collections.Frozen;
 using OpenPlatform.Contracts.Snapshots;
-using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Authentication.Tokens;
 
 /// <summary>An issuer as the request path sees it.</summary>
-internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys, IReadOnlyDictionary<Guid, ApplicationEntry> applications)
+internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys)
 {
-    private readonly FrozenDictionary<string, ApplicationEntry>? _byClaim =
-        model.Applications?.ToFrozenDictionary(static a => a.Key, a => applications[a.Value], StringComparer.Ordinal);
+    private readonly FrozenDictionary<string, Guid>? _byClaim =
+        model.Applications?.ToFrozenDictionary(StringComparer.Ordinal);
 
     public string Issuer { get; } = model.Issuer;
 
@@ -22,8 +21,8 @@ internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys, IRead
     public bool Allows(string algorithm) => model.Algorithms.Contains(algorithm);
 
     /// <summary>The application that the claim names, or null.</summary>
-    public ApplicationEntry? Application(string claim) =>
-        _byClaim is not null ? _byClaim.GetValueOrDefault(claim)
-        : Guid.TryParse(claim, out var id) ? applications.GetValueOrDefault(id)
+    public Guid? Application(string claim) =>
+        _byClaim is not null ? (_byClaim.TryGetValue(claim, out var named) ? named : null)
+        : Guid.TryParse(claim, out var id) ? id
         : null;
 }

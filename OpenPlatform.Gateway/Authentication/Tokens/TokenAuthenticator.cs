@@ -44,9 +44,8 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
             return false;
         }
 
-        request.Application = known.Application;
         request.TokenScopes = known.Scopes;
-        return true;
+        return request.TryIdentify(known.ApplicationId);
     }
 
     /// <summary>Verifies the token from its beginning; fills in the application, or says why not.</summary>
@@ -99,10 +98,14 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
             return Refusal.InvalidToken;
         }
 
+        if (!request.TryIdentify(application))
+        {
+            return Refusal.InvalidToken;
+        }
+
         // RFC 8693, 4.2: names with spaces between them. Anything else grants nothing.
         var scopes = (Text(claims, "scope") ?? string.Empty).Split(' ', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
         identity.Tokens.Add(digest, new(application, expires + _skewTicks, issuer, keys, scopes));
-        request.Application = application;
         request.TokenScopes = scopes;
         return Refusal.None;
     }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
-using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Authentication.Tokens;
 
@@ -8,7 +7,7 @@ namespace OpenPlatform.Gateway.Authentication.Tokens;
 /// <param name="ExpiresAtTicks">UTC ticks of the first instant at which it no longer counts.</param>
 /// <param name="Keys">The issuer's keys it was verified with: once they are replaced it must be verified again.</param>
 /// <param name="Scopes">What it grants.</param>
-internal sealed record VerifiedToken(ApplicationEntry Application, long ExpiresAtTicks, IssuerEntry Issuer, KeySet Keys, FrozenSet<string> Scopes);
+internal sealed record VerifiedToken(Guid ApplicationId, long ExpiresAtTicks, IssuerEntry Issuer, KeySet Keys, FrozenSet<string> Scopes);
 
 /// <summary>Verified tokens by their SHA-256, in two generations of at most <paramref name="capacity"/>: what is in use stays.</summary>
 internal sealed class TokenCache(int capacity)

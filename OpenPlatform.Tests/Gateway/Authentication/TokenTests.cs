@@ -290,7 +290,7 @@ public sealed class TokenTests : IAsyncLifetime
         var cache = new TokenCache(100);
         var source = _gateway.Snapshot.Current!.Identity!.Issuers[Issuer];
         OpenPlatform.Gateway.Authentication.KeyDigest Digest(int i) => OpenPlatform.Gateway.Authentication.KeyDigest.Read(SHA256.HashData(BitConverter.GetBytes(i)));
-        var token = new VerifiedToken(null!, long.MaxValue, source, source.Keys.Current, []);
+        var token = new VerifiedToken(default, long.MaxValue, source, source.Keys.Current, []);
         cache.Add(Digest(-1), token);
         for (var i = 0; i < 1000; i++)
         {

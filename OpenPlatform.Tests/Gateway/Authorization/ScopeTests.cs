@@ -70,7 +70,7 @@ public sealed class ScopeTests
         await using var gateway = await GatewayHost.StartAsync(catalog);
         var compiled = gateway.Snapshot.Current!;
         var operation = compiled.Routes.Find("/orders/v1/orders", "GET", out _)!;
-        var request = new GatewayRequest(compiled, "id") { Operation = operation, Application = compiled.Credentials.Values.First(c => compiled.FindSubscription(c.Application, operation.Api) is not null && !c.Application.Suspended).Application };
+        var request = new GatewayRequest(compiled, "id") { Operation = operation, Application = compiled.FindApplication(TestSnapshot.Subscriber)! };
         var least = long.MaxValue;
         for (var attempt = 0; attempt < 5 && least > 0; attempt++)
         {

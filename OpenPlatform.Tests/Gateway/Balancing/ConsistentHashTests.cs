@@ -70,7 +70,7 @@ public sealed class ConsistentHashTests
         var context = new DefaultHttpContext { Request = { Path = "/orders/42", Headers = { ["X-Tenant"] = "blue" } } };
         void From(string address, int application) => context.Features.Set(new GatewayRequest(GatewaySnapshot.None, "id")
         {
-            Origin = new(IPAddress.Parse(address), "http", ""), Application = new(0, new Guid(application, 0, 0, new byte[8]), false),
+            Origin = new(IPAddress.Parse(address), "http", ""), Application = new ApplicationEntry(new Guid(application, 0, 0, new byte[8]), false, []),
         });
         ulong Of(string? on) => BalancingKey.Of(Hash with { HashOn = on })!.Hash(context);
 

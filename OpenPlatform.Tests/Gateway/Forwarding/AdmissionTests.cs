@@ -24,8 +24,8 @@ public sealed class AdmissionTests
         var gates = gateway.Services.GetRequiredService<OverloadGates>();
         var current = gateway.Snapshot.Current!;
         var operation = current.Routes.Find("/orders/v1/orders", "GET", out _)!;
-        var subscription = current.Subscriptions.Values.First(s => s.SubscriptionId == TestSnapshot.SubscriptionId);
-        var request = new GatewayRequest(current, "id") { Operation = operation, Application = subscription.Application, Subscription = subscription };
+        var subscription = current.FindApplication(TestSnapshot.Subscriber)!.Find(TestSnapshot.VersionId)!;
+        var request = new GatewayRequest(current, "id") { Operation = operation, Application = current.FindApplication(TestSnapshot.Subscriber)!, Subscription = subscription };
         var context = new DefaultHttpContext();
 
         var least = long.MaxValue;
@@ -49,6 +49,6 @@ public sealed class AdmissionTests
         }
 
         Assert.Equal(0, least);
-        Assert.Equal(on, operation.Forward is { Breaker: not null, Bulkhead: not null } && subscription.Bulkhead is not null && operation.Api.Split is not null);
+        Assert.Equal(on, operation.Forward is { Breaker: not null, Bulkhead: not null, ApplicationBulkheads: not null } && operation.Api.Split is not null);
     }
 }

@@ -1,0 +1,299 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Contracts.Snapshots.Shards;
+using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Authorization;
+using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Lifecycle;
+using OpenPlatform.Gateway.Mocks;
+using OpenPlatform.Gateway.Protection;
+using OpenPlatform.Gateway.Protection.Addresses;
+using OpenPlatform.Gateway.Protection.Bodies;
+using OpenPlatform.Gateway.Resilience;
+using OpenPlatform.Gateway.Routing;
+
+namespace OpenPlatform.Gateway.Snapshots;
+
+/// <summary>A shard that is to be in force.</summary>
+/// <param name="Content">Null: there is none any more under this name.</param>
+internal sealed record ShardChange(string Name, string Hash, Snapshot? Content);
+
+/// <summary>
+/// Turns changed shards into the next <see cref="GatewaySnapshot"/>: checks and compiles those, and shares the rest with the one before. A shard that is
+/// wrong keeps what was in force under its name; the others move on.
+/// </summary>
+internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity)
+{
+    public GatewaySnapshot Compile(
+        GatewaySnapshot previous, long revision, DateTimeOffset createdAt, IReadOnlyCollection<ShardChange> changes, out IReadOnlyList<RefusedShard> refused)
+    {
+        var next = new Next(previous);
+        foreach (var change in changes.OrderBy(static change => KindOf(change.Name)))
+        {
+            next.Try(change, () => Apply(next, change));
+        }
+
+        next.RefuseTakenBasePaths();
+        FollowPlans(next);
+        var backends = Backends(next);
+        if (next.ApisChanged || next.CoreChanged)
+        {
+            instances.Retain([.. backends.Select(static backend => backend.Model.BackendId)]);
+            forwards.Retain(next.Apis);
+        }
+
+        refused = next.Refused;
+        return new()
+        {
+            Revision = revision,
+            CreatedAt = createdAt,
+            AppliedAt = DateTimeOffset.UtcNow,
+            Shards = next.Shards,
+            Core = next.Core,
+            Apis = next.Apis,
+            Routes = next.ApisChanged ? RouteTable.Of(next.Apis.Values.Select(static api => api.Routes)) : previous.Routes,
+            Applications = next.Applications,
+            Credentials = next.Credentials,
+            Identity = next.CoreChanged || next.CredentialsChanged ? identity.Compile(next.Core.Issuers, next.Credentials, previous.Identity) : previous.Identity,
+            Backends = backends,
+        };
+    }
+
+    // Core first: what the others name is in it.
+    private static ShardKind KindOf(string name) => ShardName.TryParse(name, out var kind, out _, out _) ? kind : ShardKind.Credentials;
+
+    /// <exception cref="ShardException">The shard is wrong.</exception>
+    private void Apply(Next next, ShardChange change)
+    {
+        if (!ShardName.TryParse(change.Name, out var kind, out var version, out var segment))
+        {
+            throw new ShardException("this gateway knows no such shard");
+        }
+
+        var content = change.Content ?? Snapshot.Empty;
+        var named = new HashSet<Guid>();
+        var problems = SnapshotValidator.Validate(content, new(Backend, next.Core.Plans.ContainsKey, Anything, Anything));
+        ShardException.ThrowIfAny(problems.Count > 0 ? problems : [.. identity.FindProblems(content)]);
+        switch (kind)
+        {
+            case ShardKind.Core:
+                next.Core = CompileCore(content, next.Core);
+                next.CoreChanged = true;
+                break;
+            case ShardKind.Api when change.Content is null:
+                next.RemoveApi(version);
+                break;
+            case ShardKind.Api:
+                if (content.Apis is not [var api] || api.VersionId != version)
+                {
+                    throw new ShardException("holds another API version than its name says");
+                }
+
+                next.PutApi(version, CompileApi(api, next.Core, named));
+                break;
+            case ShardKind.Applications:
+                next.PutApplications(segment, CompileApplications(content, next.Core));
+                break;
+            default:
+                next.PutCredentials(segment, identity.CompileCredentials(content));
+                break;
+        }
+
+        bool Backend(Guid id)
+        {
+            named.Add(id);
+            return next.Core.Backends.ContainsKey(id);
+        }
+
+        // A credential without its application, a subscription to a version that is not here: nobody gets in by them.
+        static bool Anything(Guid id) => true;
+    }
+
+    private CoreModel CompileCore(Snapshot core, CoreModel previous)
+    {
+        var backends = core.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
+        var plans = core.Plans.ToDictionary(static p => p.PlanId, plan =>
+        {
+            var json = JsonSerializer.Serialize(plan, SnapshotJson.Default.PlanModel);
+            return previous.Plans.GetValueOrDefault(plan.PlanId) is { } known && known.Json == json ? known : new CompiledPlan(json, CompilePlan(plan));
+        });
+        return new(backends, plans, (core.Issuers ?? []).Count == 0 && previous.Issuers.Count == 0 ? previous.Issuers : identity.CompileIssuers(core));
+    }
+
+    private static PlanEntry CompilePlan(PlanModel plan) => new(plan.PlanId, plan.RateLimits, plan.Quotas ?? [])
+    {
+        Priority = plan.Priority ?? 5,
+        Schemes = CredentialSchemeSet.Of(plan.Schemes),
+        Challenge = CredentialSchemeSet.Challenge(CredentialSchemeSet.Of(plan.Schemes)),
+        Scopes = plan.Scopes?.ToFrozenSet(StringComparer.Ordinal),
+        ReplayCheck = plan.ReplayCheck == true,
+    };
+
+    private CompiledApi CompileApi(ApiModel api, CoreModel core, IEnumerable<Guid> named)
+    {
+        var entry = new ApiEntry(api.VersionId, api.Name, api.Version, api.BasePath, core.Backends[api.BackendId])
+        {
+            Limits = api.Policies?.Limits?.RateLimits ?? [],
+            Split = api.Policies?.Split is { } split ? new(api.VersionId, split, core.Backends) : null,
+            Cache = api.Policies?.Cache,
+            Degradation = api.Policies?.Degradation is { } degradation ? new(degradation, core.Backends) : null,
+            Lifecycle = LifecycleEntry.Compile(api),
+            Protection = ProtectionModel.Compile(api.Policies),
+            Addresses = AddressRule.Compile(api.Policies?.Addresses),
+        };
+        var compilers = new OperationCompilers(forwards.ForApi(api), BodyModel.Compiler(api.Policies), ScopeRule.Compiler(api.Policies), MockModel.Compiler(api.Policies));
+        return new(entry, RouteTable.Compile(entry, api.Operations, compilers), [.. named.Select(id => core.Backends[id])]);
+    }
+
+    private static FrozenDictionary<Guid, ApplicationEntry> CompileApplications(Snapshot part, CoreModel core)
+    {
+        var subscriptions = part.Subscriptions.ToLookup(
+            static s => s.ApplicationId, s => new SubscriptionEntry(s.SubscriptionId, s.ApplicationId, s.VersionId, core.Plans[s.PlanId].Entry));
+        return part.Applications.ToFrozenDictionary(static a => a.ApplicationId, a =>
+            new ApplicationEntry(a.ApplicationId, a.Suspended, [.. subscriptions[a.ApplicationId].OrderBy(static s => s.VersionId)])
+            {
+                Addresses = AddressRule.Compile(a.Addresses),
+            });
+    }
+
+    /// <summary>Subscriptions hold their plan: where a plan is another now, its subscriptions are made anew.</summary>
+    private static void FollowPlans(Next next)
+    {
+        if (!next.CoreChanged)
+        {
+            return;
+        }
+
+        for (var segment = 0; segment < next.Applications.Length; segment++)
+        {
+            if (next.Applications[segment].Values.SelectMany(static application => application.Subscriptions).Any(IsOutdated))
+            {
+                next.PutApplications(segment, next.Applications[segment].Values.ToFrozenDictionary(static application => application.ApplicationId, application =>
+                    application with { Subscriptions = [.. application.Subscriptions.Select(Follow)] }));
+            }
+        }
+
+        // A plan that is gone (though a subscription of a refused shard still has it) goes on as it was.
+        bool IsOutdated(SubscriptionEntry subscription) =>
+            next.Core.Plans.GetValueOrDefault(subscription.Plan.PlanId) is { } plan && !ReferenceEquals(plan.Entry, subscription.Plan);
+
+        SubscriptionEntry Follow(SubscriptionEntry subscription) =>
+            IsOutdated(subscription) ? subscription with { Plan = next.Core.Plans[subscription.Plan.PlanId].Entry, Limits = null } : subscription;
+    }
+
+    /// <summary>Those of the core, and those that only an API whose new shard was refused still uses.</summary>
+    private static BackendState[] Backends(Next next) =>
+        [.. next.Core.Backends.Values.Concat(next.Apis.Values.SelectMany(static api => api.Backends)).Distinct()];
+
+    /// <summary>What the next snapshot is made of so far: copies of what changes, the rest of the one before.</summary>
+    private sealed class Next(GatewaySnapshot previous)
+    {
+        private readonly Dictionary<string, string> _shards = new(previous.Shards, StringComparer.Ordinal);
+        private readonly List<RefusedShard> _refused = [];
+        private readonly Dictionary<Guid, ShardChange> _changedApis = [];
+        private Dictionary<Guid, CompiledApi>? _apis;
+
+        public IReadOnlyDictionary<string, string> Shards => _shards;
+
+        public IReadOnlyList<RefusedShard> Refused => _refused;
+
+        public CoreModel Core { get; set; } = previous.Core;
+
+        public bool CoreChanged { get; set; }
+
+        public IReadOnlyDictionary<Guid, CompiledApi> Apis => _apis ?? previous.Apis;
+
+        public bool ApisChanged => _apis is not null;
+
+        public FrozenDictionary<Guid, ApplicationEntry>[] Applications { get; private set; } = previous.Applications;
+
+        public CredentialSegment[] Credentials { get; private set; } = previous.Credentials;
+
+        public bool CredentialsChanged => !ReferenceEquals(Credentials, previous.Credentials);
+
+        public void Try(ShardChange change, Action apply)
+        {
+            try
+            {
+                apply();
+                if (ShardName.TryParse(change.Name, out var kind, out var version, out _) && kind == ShardKind.Api)
+                {
+                    _changedApis[version] = change;
+                }
+
+                if (change.Content is null)
+                {
+                    _shards.Remove(change.Name);
+                }
+                else
+                {
+                    _shards[change.Name] = change.Hash;
+                }
+            }
+            catch (Exception e)
+            {
+                // Also what nobody thought of: one shard must not keep the others from moving on.
+                _refused.Add(new(change.Name, e is ShardException ? e.Message : $"cannot be compiled: {e.GetType().Name}: {e.Message}"));
+            }
+        }
+
+        public void PutApi(Guid version, CompiledApi api) => Own()[version] = api;
+
+        public void RemoveApi(Guid version) => Own().Remove(version);
+
+        public void PutApplications(int segment, FrozenDictionary<Guid, ApplicationEntry> applications)
+        {
+            Applications = ReferenceEquals(Applications, previous.Applications) ? [.. Applications] : Applications;
+            Applications[segment] = applications;
+        }
+
+        public void PutCredentials(int segment, CredentialSegment credentials)
+        {
+            Credentials = ReferenceEquals(Credentials, previous.Credentials) ? [.. Credentials] : Credentials;
+            Credentials[segment] = credentials;
+        }
+
+        /// <summary>
+        /// Two versions with one base path: whoever came with this change goes back to what it was, because the other may be one that was refused and
+        /// keeps the base path which it should have given up.
+        /// </summary>
+        public void RefuseTakenBasePaths()
+        {
+            while (ApisChanged && Apis.Values.GroupBy(static api => api.Entry.BasePath, StringComparer.OrdinalIgnoreCase)
+                .Where(static group => group.Count() > 1).SelectMany(static group => group)
+                .FirstOrDefault(api => _changedApis.ContainsKey(api.Entry.VersionId)) is { } taken)
+            {
+                var version = taken.Entry.VersionId;
+                _changedApis.Remove(version, out var change);
+                _refused.Add(new(change!.Name, $"/apis/0/basePath: belongs to another API version that this gateway runs: {taken.Entry.BasePath}"));
+                if (previous.Apis.TryGetValue(version, out var old))
+                {
+                    PutApi(version, old);
+                    _shards[change.Name] = previous.Shards[change.Name];
+                }
+                else
+                {
+                    RemoveApi(version);
+                    _shards.Remove(change.Name);
+                }
+            }
+        }
+
+        private Dictionary<Guid, CompiledApi> Own() => _apis ??= new(previous.Apis);
+    }
+}
+
+/// <summary>A shard cannot be run; the message says why.</summary>
+internal sealed class ShardException(string message) : Exception(message)
+{
+    private const int MostShown = 10;
+
+    public static void ThrowIfAny(IReadOnlyList<SnapshotProblem> problems)
+    {
+        if (problems.Count > 0)
+        {
+            throw new ShardException(string.Join("; ", problems.Take(MostShown).Select(static problem => $"{problem.Pointer}: {problem.Message}")));
+        }
+    }
+}
