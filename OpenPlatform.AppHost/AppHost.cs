@@ -22,7 +22,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
     .WithEnvironment("OpenPlatform__ServiceToken", serviceToken)
     .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
     .WithEnvironment("OpenPlatform__EnvelopeKey", $"{envelopeKey}=")
-    .WithEnvironment("OpenPlatform__DemoKey", demoKey)
+    .WithLocalEnvironment("OpenPlatform__DemoKey", demoKey)
     .WithPublicPort("OPENPLATFORM_CATALOG_PORT")
     .WithMigrations("--migrate").WithOutboundTraffic().WithResources(cpu: 0.5, memoryMiB: 512).WithAutoscale(2, 6) // [+] deployed
     .WithHttpHealthCheck("/health");

@@ -21,4 +21,9 @@ internal static class Secrets
         var generated = new GenerateParameterDefault { MinLength = length, Special = false };
         return builder.AddParameter(name, generated, secret: true, persist: true);
     }
+
+    /// <summary>A variable of the local run only: what is deployed has no demo.</summary>
+    public static IResourceBuilder<T> WithLocalEnvironment<T>(this IResourceBuilder<T> builder, string name, IResourceBuilder<ParameterResource> parameter)
+        where T : IResourceWithEnvironment =>
+        builder.ApplicationBuilder.ExecutionContext.IsRunMode ? builder.WithEnvironment(name, parameter) : builder;
 }

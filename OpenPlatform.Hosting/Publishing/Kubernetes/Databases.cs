@@ -7,6 +7,8 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
 {
     internal static string BackupName(ServiceModel server) => $"{server.Name}-backup";
 
+    private static string RestoreName(ServiceModel server) => $"{server.Name}-restore";
+
     /// <summary>Run by the image when it fills a new volume.</summary>
     public YamlMap Init(ServiceModel server)
     {
@@ -15,7 +17,7 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
         return init;
     }
 
-    /// <summary>Every night a dump of each database into a volume of its own, which outlives the server and the chart.</summary>
+    /// <summary>Every night a dump of each database into a volume of its own, which outlives the server and the chart; and the way back.</summary>
     public IEnumerable<YamlNode> Backup(ServiceModel server)
     {
         var name = BackupName(server);
@@ -23,43 +25,55 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
             annotations: new YamlMap { ["helm.sh/resource-policy"] = new ChartText("keep", null) });
         yield return claim;
         var databases = string.Join(' ', server.Databases.Select(d => d.Name));
+        yield return Schedule(server, name, "backup", values.BackupSchedule(server), suspended: false,
+            // A dump has its name only when it is whole. $$( is how Kubernetes writes the shell's own.
+            $"for database in {databases}; do file=/backups/$database-$$(date -u +%Y%m%dT%H%M%SZ).dump; "
+            + "pg_dump --format=custom --file=$file.part $database; mv $file.part $file; done; "
+            + "find /backups -name '*.dump*' -mtime +$KEEP_DAYS -delete",
+            new YamlMap { ["name"] = "KEEP_DAYS", ["value"] = values.BackupDays(server) });
+        // Never by itself: kubectl create job --from=cronjob/….
+        yield return Schedule(server, RestoreName(server), "restore", "0 0 1 1 *", suspended: true,
+            $"for database in {databases}; do file=$$(ls /backups/$database-*.dump | sort | tail -n 1); test -s \"$file\"; echo restoring $file; "
+            + "pg_restore --clean --if-exists --exit-on-error --single-transaction --dbname=$database $file; done");
+    }
+
+    /// <summary>The server's own tools in a pod beside it, with the volume of the backups.</summary>
+    private YamlMap Schedule(ServiceModel server, string name, string component, YamlNode schedule, bool suspended, string script, params YamlNode[] variables)
+    {
         var container = new YamlMap
         {
             ["name"] = name,
             ["image"] = values.Image(server),
             ["imagePullPolicy"] = "IfNotPresent",
             ["command"] = YamlNode.Texts(["/bin/sh", "-euc"]),
-            ["args"] = new YamlList
-            {
-                // A dump has its name only when it is whole. $$( is how Kubernetes writes the shell's own.
-                (YamlNode)($"for database in {databases}; do file=/backups/$database-$$(date -u +%Y%m%dT%H%M%SZ).dump; "
-                    + "pg_dump --format=custom --file=$file.part $database; mv $file.part $file; done; "
-                    + "find /backups -name '*.dump*' -mtime +$KEEP_DAYS -delete")!,
-            },
+            ["args"] = YamlNode.Texts([script]),
             ["env"] = new YamlList
             {
                 new YamlMap { ["name"] = "PGHOST", ["value"] = server.Name },
                 new YamlMap { ["name"] = "PGUSER", ["value"] = "postgres" },
                 Password(server),
-                new YamlMap { ["name"] = "KEEP_DAYS", ["value"] = values.BackupDays(server) },
+                variables.Length > 0 ? variables[0] : null,
             },
             ["resources"] = new YamlMap { ["requests"] = new YamlMap { ["cpu"] = "100m", ["memory"] = "128Mi" }, ["limits"] = new YamlMap { ["memory"] = "512Mi" } },
             ["securityContext"] = Pods.ContainerSecurity(),
             ["volumeMounts"] = new YamlList { Pods.Mount("tmp", "/tmp"), Pods.Mount("backups", "/backups") },
         };
-        var template = pods.Template(name, Pods.User(server), container, annotations: null,
-            [Pods.EmptyDirectory("tmp", "64Mi"), new YamlMap { ["name"] = "backups", ["persistentVolumeClaim"] = new YamlMap { ["claimName"] = $"{name}s" } }],
-            serviceAccount: server.Name, component: "backup", restart: "OnFailure");
-        yield return KubernetesNames.Object(model, "batch/v1", "CronJob", name, new YamlMap
+        var backups = BackupName(server);
+        // Both under the name of the backup, which the policies know.
+        var template = pods.Template(backups, Pods.User(server), container, annotations: null,
+            [Pods.EmptyDirectory("tmp", "64Mi"), new YamlMap { ["name"] = "backups", ["persistentVolumeClaim"] = new YamlMap { ["claimName"] = $"{backups}s" } }],
+            serviceAccount: server.Name, component: component, restart: "OnFailure");
+        return KubernetesNames.Object(model, "batch/v1", "CronJob", name, new YamlMap
         {
-            ["schedule"] = values.BackupSchedule(server),
+            ["schedule"] = schedule,
             ["timeZone"] = "Etc/UTC",
+            ["suspend"] = suspended ? (YamlNode)true : null,
             ["concurrencyPolicy"] = "Forbid",
             ["startingDeadlineSeconds"] = 3600,
             ["successfulJobsHistoryLimit"] = 3,
             ["failedJobsHistoryLimit"] = 3,
             ["jobTemplate"] = new YamlMap { ["spec"] = new YamlMap { ["backoffLimit"] = 3, ["activeDeadlineSeconds"] = 7200, ["template"] = template } },
-        }, "backup");
+        }, component, app: backups);
     }
 
     /// <summary>CloudNativePG: a commit waits for one of two followers, each in a zone of its own where there are three.</summary>

@@ -18,6 +18,16 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
         }
 
         var plain = files.Select(f => (f.Name, Documents: f.Documents.Select(Chart.Plain).OfType<YamlNode>().ToArray())).Where(f => f.Documents.Length > 0).ToArray();
+        foreach (var (kind, name) in plain.SelectMany(f => f.Documents).OfType<YamlMap>().Select(o => (Text(o["kind"]), Text((o["metadata"] as YamlMap)?["name"]))))
+        {
+            // What Kubernetes makes of a CronJob adds eleven characters, of a StatefulSet its number and a hash.
+            var most = kind is "CronJob" or "StatefulSet" ? 52 : 63;
+            if (name.Length > most)
+            {
+                throw new DistributedApplicationException($"'{name}' is too long for a {kind} of Kubernetes: {name.Length} characters, at most {most}. Give the resource a shorter name.");
+            }
+        }
+
         var secrets = plain.SelectMany(f => f.Documents).SelectMany(SecretKeys).Distinct().Order(StringComparer.Ordinal).ToArray();
 
         foreach (var (name, documents) in plain)
@@ -75,6 +85,8 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
         YamlList list => list.SelectMany(SecretKeys),
         _ => [],
     };
+
+    private static string Text(YamlNode? node) => (node as YamlScalar)?.Value as string ?? "";
 
     private string Guide(IReadOnlyList<string> secrets) => $"""
         # {model.Name} {model.Version} on Kubernetes

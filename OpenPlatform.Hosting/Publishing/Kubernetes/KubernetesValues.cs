@@ -11,6 +11,7 @@ internal sealed class KubernetesValues(DeploymentModel model, KubernetesOptions 
     private static readonly YamlMap Size = new() { ["pattern"] = "^[1-9][0-9]*(Mi|Gi|Ti)$" };
 
     public ChartValue SecretName => new("secretName", $"{model.Name}-secrets", "Name of the Secret that holds every secret; it is made before the first installation (NOTES).");
+    public ChartValue PullSecrets => new("imagePullSecrets", new YamlList(), "Of a private registry: a list of {name: …}.");
     public ChartValue OtlpEndpoint => new("otlp.endpoint", options.OtlpEndpoint, "Collector of logs, metrics and traces (OTLP over gRPC); empty: nothing is sent.");
     public ChartValue OutsideExcept => new("networkPolicy.outsideExcept", YamlNode.Texts(["169.254.0.0/16"]), "What services that may call outside must not reach: link-local addresses give away a cloud's credentials.");
     public ChartValue NetworkPolicies => new("networkPolicy.enabled", true, "Only what the AppHost refers to may be called.");

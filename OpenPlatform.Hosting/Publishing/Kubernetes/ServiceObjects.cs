@@ -15,7 +15,7 @@ internal sealed class ServiceObjects(DeploymentModel model, KubernetesOptions op
         var variables = new PodVariables(model, _values, service);
         IEnumerable<YamlNode?> own =
         [
-            new YamlMap(KubernetesNames.Object(model, "v1", "ServiceAccount", service.Name, null)) { ["automountServiceAccountToken"] = false },
+            new YamlMap(KubernetesNames.Object(model, "v1", "ServiceAccount", service.Name, null)) { ["automountServiceAccountToken"] = false, ["imagePullSecrets"] = _values.PullSecrets },
             Config(service, variables),
             .. service.Kind == ServiceKind.Postgres ? [_databases.Init(service)] : Array.Empty<YamlNode>(),
             service.Migrations is { } migrations ? Migration(service, variables, migrations) : null,

@@ -26,7 +26,8 @@ public sealed class AspireCliTests : IDisposable
         await publish.WaitForExitAsync(Cancel);
         Assert.True(publish.ExitCode == 0, publishing.ToString());
         Assert.Contains("steps succeeded", publishing.ToString(), StringComparison.Ordinal);
-        Assert.Contains("executable.v0", await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "out", "aspire-manifest.json"), Cancel), StringComparison.Ordinal);
+        Assert.Contains("Write Kubernetes files of 'k8s'", publishing.ToString(), StringComparison.Ordinal);
+        Assert.Contains("image: nginx:1.29", await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "out", "k8s", "base", "web.yaml"), Cancel), StringComparison.Ordinal);
 
         var (run, running) = Start(cli, "run", "--apphost", "Small.AppHost.csproj", "--non-interactive", "--nologo");
         try
@@ -105,7 +106,15 @@ public sealed class AspireCliTests : IDisposable
             """, Cancel);
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "Program.cs"), """
             var builder = Aspire.Hosting.DistributedApplication.CreateBuilder(args);
-            Aspire.Hosting.ExecutableResourceBuilderExtensions.AddExecutable(builder, "clock", "sleep", ".", "300");
+            if (builder.ExecutionContext.IsPublishMode)
+            {
+                Aspire.Hosting.ContainerResourceBuilderExtensions.AddContainer(builder, "web", "nginx", "1.29");
+                Aspire.Hosting.KubernetesEnvironmentExtensions.AddKubernetesEnvironment(builder, "k8s");
+            }
+            else
+            {
+                Aspire.Hosting.ExecutableResourceBuilderExtensions.AddExecutable(builder, "clock", "sleep", ".", "300");
+            }
             builder.Build().Run();
             """, Cancel);
         var properties = Directory.CreateDirectory(Path.Combine(_folder.FullName, "Properties"));

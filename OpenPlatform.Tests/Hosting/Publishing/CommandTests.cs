@@ -97,6 +97,25 @@ public sealed class CommandTests : IDisposable
         Assert.Contains("key: salt", files["k8s/base/api.yaml"], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("a-name-that-is-far-too-long-for-what-kubernetes-makes-of-it", "too long for a StatefulSet of Kubernetes")]
+    [InlineData("ingress", "the chart uses that word")]
+    public async Task A_name_that_the_target_cannot_take_is_an_error_before_anything_is_written(string name, string message)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => PublishShopAsync("out", shop => shop.Builder.AddContainer(name, "nginx", "1.29").WithVolume("v", "/v")));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(Output, "k8s")));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_deployed_is_named()
+    {
+        var program = await Assert.ThrowsAnyAsync<Exception>(() => PublishShopAsync("out", shop => shop.Builder.AddExecutable("tool", "tool", ".")));
+        Assert.Contains("'tool' is a program of this machine", program.Message, StringComparison.Ordinal);
+        var folder = await Assert.ThrowsAnyAsync<Exception>(() => PublishShopAsync("out", shop => shop.Builder.AddContainer("web", "nginx").WithBindMount("/srv", "/srv")));
+        Assert.Contains("'web' mounts the folder '/srv' of this machine", folder.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_file_that_is_no_longer_written_goes_and_what_somebody_added_stays()
     {

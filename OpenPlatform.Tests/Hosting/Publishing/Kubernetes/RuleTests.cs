@@ -195,7 +195,8 @@ public sealed partial class RuleTests
     {
         var objects = (await Variants.AppHostAsync("")).Base();
         Assert.All(objects.Where(o => o.Kind is "Job" or "CronJob"), o => Assert.Equal("OnFailure", (string?)Manifest.In(o.PodTemplate, "spec", "restartPolicy")));
-        Assert.Matches(@"^\d+ \d+ \* \* \*$", objects.Single(o => o.Kind == "CronJob").Text("spec", "schedule"));
+        Assert.Matches(@"^\d+ \d+ \* \* \*$", objects.Single(o => o.Id == "CronJob/postgres-backup").Text("spec", "schedule"));
+        Assert.True((bool)objects.Single(o => o.Id == "CronJob/postgres-restore").At("spec", "suspend")!);
         Assert.Equal(["--migrate"], objects.Single(o => o.Kind == "Job").At("spec", "template", "spec", "containers", 0, "args")!.AsArray().Select(a => (string?)a));
         Assert.All(["catalog", "gateway", "orders"], name =>
         {
