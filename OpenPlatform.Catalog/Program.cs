@@ -1,4 +1,5 @@
 using OpenPlatform.Catalog;
+using OpenPlatform.Catalog.Accounts;
 using OpenPlatform.Catalog.Apis;
 using OpenPlatform.Catalog.Applications;
 using OpenPlatform.Catalog.Audit;
@@ -12,6 +13,7 @@ using OpenPlatform.Catalog.Organizations;
 using OpenPlatform.Catalog.Plans;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Security;
+using OpenPlatform.Catalog.Security.Oidc;
 using OpenPlatform.Catalog.Seed;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Catalog.Storage;
@@ -27,6 +29,8 @@ builder.Services
     .AddCatalogOptions()                        // tokens and pepper, checked at start
     .AddProblems()                              // RFC 9457 for whatever goes wrong
     .AddBearerTokens()                          // roles, gateways, nobody else
+    .AddAccounts()                              // machines by token, people by password
+    .AddOidc()                                  // people by the identity provider
     .AddStorage()                               // Postgres and its migrations
     .AddSnapshots()                             // one change, one revision
     .AddGateways()                              // what each of them runs
@@ -76,6 +80,8 @@ admin.MapCredentials();
 admin.MapSubscriptions();
 admin.MapUsage();
 admin.MapAudit();
+admin.MapAccessTokens();
+admin.MapAccounts();
 admin.MapJobs();
 admin.MapChangesets();
 admin.MapWebhooks();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -19,8 +20,8 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // readable quotes; it is never HTML
     };
 
-    /// <summary>What is sent in the <c>Retry-After</c> header, seconds.</summary>
-    private const string RetryAfterSeconds = "1";
+    /// <summary>What is sent in the <c>Retry-After</c> header, whole seconds; null: nothing, save with 503.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 
     public static CatalogProblem Malformed(string detail, params IReadOnlyList<ProblemError> errors) =>
         new(StatusCodes.Status400BadRequest, "malformed-request", "The request cannot be read", detail, errors);
@@ -31,6 +32,12 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
     /// <summary>Known, but without the permission.</summary>
     internal static CatalogProblem Forbidden(Security.Permission permission) =>
         new(StatusCodes.Status403Forbidden, "forbidden", "Your role does not allow it", $"It needs the permission {permission}; docs/roles.md says which roles have it.", []);
+
+    public static CatalogProblem LoginFailed() =>
+        new(StatusCodes.Status401Unauthorized, "login-failed", "Name or password is wrong", null, []);
+
+    public static CatalogProblem TooManyLogins(TimeSpan pause) =>
+        new(StatusCodes.Status429TooManyRequests, "too-many-logins", "Too many wrong passwords", $"Try again in {pause.TotalSeconds} s.", []) { RetryAfter = pause };
 
     public static CatalogProblem NotFound(string what, Guid id) =>
         new(StatusCodes.Status404NotFound, "not-found", "There is no such resource", $"There is no {what} {id}.", []);
@@ -76,9 +83,9 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
         var response = httpContext.Response;
         response.StatusCode = Status;
         response.Headers.CacheControl = "no-store";
-        if (Status == StatusCodes.Status503ServiceUnavailable)
+        if ((RetryAfter ?? (Status == StatusCodes.Status503ServiceUnavailable ? TimeSpan.FromSeconds(1) : null)) is { } pause)
         {
-            response.Headers.RetryAfter = RetryAfterSeconds;
+            response.Headers.RetryAfter = ((long)pause.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         }
 
         var body = new ProblemBody("urn:openplatform:problem:" + Code, Title, Status, Detail,

@@ -28,38 +28,40 @@ internal static class BearerTokens
         services.AddSingleton<IAuthorizationHandler, Permissions.Handler>();
         services.AddHttpContextAccessor();
         services.AddSingleton<CurrentCaller>();
+        services.AddSingleton<Callers>();
         return services;
     }
 }
 
-/// <summary>Knows the two tokens of the deployment. Compares in constant time, whatever the length presented.</summary>
+/// <summary>Knows the two tokens of the deployment by itself, which it compares in constant time whatever the length presented; asks <see cref="Callers"/> for all others.</summary>
 internal sealed class BearerTokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, IOptions<CatalogOptions> options)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, IOptions<CatalogOptions> options, Callers callers)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
 {
     public new const string Scheme = "Bearer";
 
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    /// <summary>What stands behind <c>Bearer</c>, or null when nothing does.</summary>
+    public static string? PresentedOrNull(HttpRequest request) =>
+        request.Headers.Authorization is [{ } value] && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? value["Bearer ".Length..].Trim() : null;
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var header = Request.Headers.Authorization;
-        if (header.Count != 1 || header[0] is not { } value || !value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        if (PresentedOrNull(Request) is not { } presented)
         {
-            return Task.FromResult(AuthenticateResult.NoResult());
+            return AuthenticateResult.NoResult();
         }
 
-        var presented = value["Bearer ".Length..].Trim();
         // Both are compared always: the time says nothing about which one came close.
-        var isOperator = Matches(presented, options.Value.AdminToken);
+        var isDeployment = Matches(presented, options.Value.AdminToken);
         var isGateway = Matches(presented, options.Value.ServiceToken);
-        if (!isOperator && !isGateway)
+        if (isGateway)
         {
-            return Task.FromResult(AuthenticateResult.Fail("unknown token"));
+            return AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, BearerTokens.Gateway), new(ClaimTypes.Name, BearerTokens.Gateway)], Scheme)), Scheme));
         }
 
-        var principal = isOperator
-            ? BearerTokens.Deployment.ToPrincipal(Scheme)
-            : new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, BearerTokens.Gateway), new(ClaimTypes.Name, BearerTokens.Gateway)], Scheme));
-        return Task.FromResult(AuthenticateResult.Success(new(principal, Scheme)));
+        return (isDeployment ? BearerTokens.Deployment : await callers.FindOrNullAsync(presented, Context.RequestAborted)) is { } caller
+            ? AuthenticateResult.Success(new(caller.ToPrincipal(Scheme), Scheme))
+            : AuthenticateResult.Fail("unknown token");
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)

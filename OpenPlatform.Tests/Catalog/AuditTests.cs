@@ -23,6 +23,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_items"] = "what gateways counted",
         ["plan_rate_limits"] = "repeats the revisions of plans for replicas of the version before",
         ["outbox"] = "tells others what is in the audit",
+        ["webhook_deliveries"] = "how far deliveries are",
         ["credential_uses"] = "what gateways saw",
         ["job_leader"] = "what jobs note while they work",
         ["jobs"] = "what jobs note while they work",
@@ -34,6 +35,8 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_hours"] = "what gateways counted",
         ["usage_touched_hours"] = "what gateways counted",
         ["usage_reconciliations"] = "what gateways counted",
+        ["sessions"] = "who is logged in at the moment",
+        ["login_attempts"] = "counts wrong passwords",
         ["idempotency"] = "answers, kept for a day",
     };
 
