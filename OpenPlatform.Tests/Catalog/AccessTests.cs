@@ -100,7 +100,7 @@ public sealed class AccessTests(CatalogFixture fixture) : IClassFixture<CatalogF
         Assert.Contains("/admin/v1/subscriptions/{id}:approve", paths);
         Assert.DoesNotContain(paths, path => path.Contains("internal", StringComparison.OrdinalIgnoreCase));
         var approve = document["paths"]!["/admin/v1/subscriptions/{id}:approve"]!["post"]!;
-        Assert.Equal(["id", "If-Match"], approve["parameters"]!.AsArray().Select(parameter => parameter!["name"]!.GetValue<string>()));
+        Assert.Equal(["id", "If-Match", "Idempotency-Key"], approve["parameters"]!.AsArray().Select(parameter => parameter!["name"]!.GetValue<string>()));
         Assert.Equal("string", document["components"]!["schemas"]!["PlanRequest"]!["properties"]!["name"]!["type"]!.GetValue<string>());
         Assert.Equal(["name"], document["components"]!["schemas"]!["PlanRequest"]!["required"]!.AsArray().Select(name => name!.GetValue<string>()));
     }

@@ -49,7 +49,7 @@ public sealed class DocumentedTablesTests(SharedPostgres postgres)
 
     private static string Text(object? value) => value switch
     {
-        null => "none",
+        null or System.Collections.ICollection { Count: 0 } => "none",
         bool flag => flag ? "true" : "false",
         TimeSpan { TotalMilliseconds: < 1000 } time => $"{time.TotalMilliseconds} ms",
         TimeSpan { TotalSeconds: < 60 } time => $"{time.TotalSeconds} s",
