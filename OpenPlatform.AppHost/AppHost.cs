@@ -23,7 +23,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
     .WithEnvironment("OpenPlatform__KeyPepper", keyPepper)
     .WithEnvironment("OpenPlatform__EnvelopeKey", $"{envelopeKey}=")
     .WithLocalEnvironment("OpenPlatform__DemoKey", demoKey)
-    .WithPublicPort("OPENPLATFORM_CATALOG_PORT")
+    .WithPublicPort("OPENPLATFORM_CATALOG_PORT").WithTokenIssuer()
     .WithMigrations("--migrate").WithOutboundTraffic().WithResources(cpu: 0.5, memoryMiB: 512).WithAutoscale(2, 6) // [+] deployed
     .WithHttpHealthCheck("/health");
 

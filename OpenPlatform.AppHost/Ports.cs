@@ -14,6 +14,10 @@ internal static class Ports
     public static IResourceBuilder<ProjectResource> WithPublicPort(this IResourceBuilder<ProjectResource> project, string environmentVariable) =>
         Read(environmentVariable) is { } port ? project.WithEndpoint("http", endpoint => endpoint.Port = port) : project;
 
+    /// <summary>Local runs issue tokens in the name of the catalog's shared address; a deployment names its own, public and https.</summary>
+    public static IResourceBuilder<ProjectResource> WithTokenIssuer(this IResourceBuilder<ProjectResource> catalog) =>
+        catalog.ApplicationBuilder.ExecutionContext.IsRunMode ? catalog.WithEnvironment("OpenPlatform__Tokens__Issuer", catalog.GetEndpoint("http")) : catalog;
+
     private static int? Read(string environmentVariable) => Environment.GetEnvironmentVariable(environmentVariable) switch
     {
         null or "" => null,

@@ -18,6 +18,7 @@ using OpenPlatform.Catalog.Seed;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Catalog.Subscriptions;
+using OpenPlatform.Catalog.Tokens;
 using OpenPlatform.Catalog.Usage;
 using OpenPlatform.Catalog.Webhooks;
 
@@ -41,6 +42,7 @@ builder.Services
     .AddSingleton<ApplicationStore>()
     .AddCredentials()                           // and the envelope of secrets
     .AddSingleton<SubscriptionStore>()
+    .AddTokens()                                // OAuth 2.0 client credentials
     .AddSingleton<AuditStore>()
     .AddUsage()                                 // intake, sums by hour, proof
     .AddWebhooks()                              // events leave
@@ -50,6 +52,8 @@ builder.Services
     .AddChangesets()
     .AddSingleton<IDeclaredKind, DeclaredOrganizations>()
     .AddSingleton<IDeclaredKind, DeclaredBackends>()
+    .AddSingleton<IDeclaredKind, DeclaredPlans>()
+    .AddSingleton<IDeclaredKind, DeclaredApplications>()
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {
@@ -78,6 +82,7 @@ admin.MapOrganizations();
 admin.MapApplications();
 admin.MapCredentials();
 admin.MapSubscriptions();
+admin.MapTokenKeys();
 admin.MapUsage();
 admin.MapAudit();
 admin.MapAccessTokens();
@@ -91,6 +96,7 @@ gateways.MapSnapshots();
 gateways.MapAcknowledgements();
 gateways.MapUsageIntake();
 
+app.MapTokens();                                // who asks proves itself in the request
 app.MapOpenApi().AllowAnonymous();
 app.MapDefaultEndpoints();
 

@@ -146,6 +146,11 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
         return true;
     }
 
+    /// <summary>The application of this name; null: there is none.</summary>
+    public static async Task<Application?> LockByNameAsync(ConfigChange change, Guid organization, string name) =>
+        (await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql(
+            $"select {Columns} from applications where organization_id = @organization and name = @name for update", new { organization, name })))?.ToApplication();
+
     private static async Task<Outcome<Application>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from applications where id = @id for update", new { id }));

@@ -59,6 +59,18 @@ internal sealed partial class CredentialMaterial
         }
     }
 
+    /// <summary>Of an API key that somebody brings; null after <paramref name="check"/> was told what is wrong.</summary>
+    public static CredentialMaterial? OfKey(string key, ReadOnlySpan<byte> pepper, RequestCheck check)
+    {
+        if (key.Length < CatalogOptions.MinSecretLength || Encoding.UTF8.GetByteCount(key) > KeyHash.MaxKeyBytes)
+        {
+            check.Add("/key", $"must be {CatalogOptions.MinSecretLength} characters to {KeyHash.MaxKeyBytes} bytes");
+            return null;
+        }
+
+        return Hashed(key, pepper);
+    }
+
     private static CredentialMaterial Hashed(string secret, ReadOnlySpan<byte> pepper) =>
         new() { Generated = secret, Hash = GeneratedSecret.Hash(pepper, secret), Prefix = GeneratedSecret.Shown(secret) };
 

@@ -19,6 +19,21 @@ public sealed record CredentialRequest(
     /// <summary>What is to be stored, and what is shown once; or everything that is wrong.</summary>
     internal Outcome<NewCredential> Make(Guid id, DateTimeOffset now, ReadOnlySpan<byte> pepper, Envelopes envelopes)
     {
+        var check = Check(now);
+        var material = CredentialMaterial.Make(id, now, this, pepper, envelopes, check);
+        return check.Problem is { } problem ? problem : Of(id, material!);
+    }
+
+    /// <summary>The same with an API key that somebody brings.</summary>
+    internal Outcome<NewCredential> Make(Guid id, DateTimeOffset now, ReadOnlySpan<byte> pepper, string key)
+    {
+        var check = Check(now);
+        var material = CredentialMaterial.OfKey(key, pepper, check);
+        return check.Problem is { } problem ? problem : Of(id, material!);
+    }
+
+    private RequestCheck Check(DateTimeOffset now)
+    {
         var check = new RequestCheck();
         check.Id("/applicationId", ApplicationId);
         check.DisplayName("/name", Name ?? DefaultName);
@@ -27,15 +42,13 @@ public sealed record CredentialRequest(
             check.Add("/expiresAt", "must be in the future");
         }
 
-        var material = CredentialMaterial.Make(id, now, this, pepper, envelopes, check);
-        if (check.Problem is { } problem)
-        {
-            return problem;
-        }
+        return check;
+    }
 
+    private NewCredential Of(Guid id, CredentialMaterial material)
+    {
         var ends = ExpiresAt?.ToUniversalTime();
-        return new NewCredential(
-            id, ApplicationId!.Value, Type, Name ?? DefaultName, material!, ends is null || ends > material!.EndsAt ? material!.EndsAt ?? ends : ends);
+        return new(id, ApplicationId!.Value, Type, Name ?? DefaultName, material, ends is null || ends > material.EndsAt ? material.EndsAt ?? ends : ends);
     }
 }
 

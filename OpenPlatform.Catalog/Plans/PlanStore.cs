@@ -132,6 +132,18 @@ internal sealed class PlanStore(NpgsqlDataSource database)
         return changesTerms ? await WithAffectedAsync(change, changed) : changed;
     }
 
+    /// <summary>Makes a plan what the request says, its state too; null when that worked.</summary>
+    public static async Task<CatalogProblem?> PutAsync(ConfigChange change, Guid id, PlanRequest request)
+    {
+        var plan = (await LockAsync(change, id, IfMatch.Any)).Value;
+        if (plan.State != PlanState.Retired && (await ReplaceAsync(change, plan, request)).Problem is { } problem)
+        {
+            return problem;
+        }
+
+        return plan.State == PlanState.Retired && request.State == PlanState.Retired ? null : (await MoveAsync(change, id, request.State, IfMatch.Any)).Problem;
+    }
+
     /// <summary>The plan in state <paramref name="to"/>; a conflict when it cannot go there.</summary>
     public static async Task<Outcome<Plan>> MoveAsync(ConfigChange change, Guid id, PlanState to, IfMatch ifMatch)
     {

@@ -9,6 +9,9 @@ public sealed class IfMatch
 {
     private readonly IList<EntityTagHeaderValue> _known;
 
+    /// <summary>As if <c>*</c> had been sent: whatever state it is in.</summary>
+    public static IfMatch Any { get; } = new([EntityTagHeaderValue.Any]);
+
     private IfMatch(IList<EntityTagHeaderValue> known) => _known = known;
 
     public static ValueTask<IfMatch?> BindAsync(HttpContext context, ParameterInfo parameter) =>

@@ -54,7 +54,11 @@ public sealed record CertificateModel(Guid CredentialId, Guid ApplicationId, Rea
 /// <param name="Applications">Value of that claim → application; null: the value is the application's id itself.</param>
 public sealed record IssuerModel(
     string Issuer, string Audience, IReadOnlyList<string> Algorithms, Uri? JwksUri = null, IReadOnlyList<JwkModel>? Keys = null,
-    string? ApplicationClaim = null, IReadOnlyDictionary<string, Guid>? Applications = null);
+    string? ApplicationClaim = null, IReadOnlyDictionary<string, Guid>? Applications = null)
+{
+    /// <summary>Tokens that count no more although they have not ended: by their <c>jti</c>, or by the credential (<c>cred</c>) they were got with.</summary>
+    public IReadOnlyList<Guid>? Revoked { get; init; }
+}
 
 /// <summary>A public key (RFC 7517), of which nothing private has a member here.</summary>
 public sealed record JwkModel(string Kid, string Kty, string? Alg = null, string? Crv = null, string? X = null, string? Y = null, string? N = null, string? E = null)

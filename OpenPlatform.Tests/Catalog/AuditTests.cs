@@ -22,6 +22,8 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_batches"] = "what gateways counted",
         ["usage_items"] = "what gateways counted",
         ["plan_rate_limits"] = "repeats the revisions of plans for replicas of the version before",
+        ["token_revocations"] = "what clients took back, for minutes",
+        ["token_assertions"] = "what clients used, for minutes",
         ["outbox"] = "tells others what is in the audit",
         ["webhook_deliveries"] = "how far deliveries are",
         ["credential_uses"] = "what gateways saw",

@@ -13,6 +13,8 @@ public sealed class PermissionTests(CatalogFixture fixture) : IClassFixture<Cata
         "/openapi/{documentName}.json", // describes the API, holds nothing of this deployment
         "/health", "/alive",            // asked by orchestrators
         "/admin/v1/login",              // who is about to become known
+        "/oauth/token", "/oauth/revoke", "/oauth/introspect",               // clients prove themselves in the request
+        "/oauth/jwks", "/.well-known/oauth-authorization-server",           // public by nature
     ];
 
     [Fact]

@@ -1,5 +1,6 @@
 using Dapper;
 using OpenPlatform.Catalog.Plans;
+using OpenPlatform.Catalog.Tokens;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Snapshots.Readers;
@@ -16,13 +17,27 @@ internal static class CoreReader
             select p.id as plan_id, p.name, r.terms::text as terms
             from plans p join plan_revisions r on r.plan_id = p.id and r.revision = p.current_revision
             where p.state <> 'draft' order by p.id;
-            """));
+
+            select id, issuer, audience, public_key from token_keys order by issuer, audience, signs_from;
+
+            select id from token_revocations where expires_at > @Now order by id;
+            """, new { change.Now }));
         var backends = await rows.ReadAsync<BackendRow>();
         var plans = await rows.ReadAsync<PlanRow>();
+        var keys = await rows.ReadAsync<TokenKeyRow>();
+        var revoked = (await rows.ReadAsync<Guid>()).AsList();
         return snapshot with
         {
             Backends = [.. backends.Select(static b => b.ToModel())],
             Plans = [.. plans.Select(static p => PlanStore.ModelOf(p.PlanId, p.Name, p.Terms))],
+            Issuers =
+            [
+                .. keys.GroupBy(static k => (k.Issuer, k.Audience)).Select(issuer =>
+                    new IssuerModel(issuer.Key.Issuer, issuer.Key.Audience, [JwkReader.Es256], Keys: [.. issuer.Select(static k => PublishedKey.ToJwk(k.Id, k.PublicKey))])
+                    {
+                        Revoked = revoked.Count == 0 ? null : revoked,
+                    }),
+            ],
         };
     }
 
@@ -36,6 +51,8 @@ internal static class CoreReader
             Dns = PolicyJson.Model(Dns, SnapshotJson.Default.DnsModel),
         };
     }
+
+    private sealed record TokenKeyRow(Guid Id, string Issuer, string Audience, byte[] PublicKey);
 
     private sealed record PlanRow(Guid PlanId, string Name, string Terms);
 }

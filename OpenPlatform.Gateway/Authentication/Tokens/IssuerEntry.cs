@@ -9,6 +9,8 @@ internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys)
     private readonly FrozenDictionary<string, Guid>? _byClaim =
         model.Applications?.ToFrozenDictionary(StringComparer.Ordinal);
 
+    private readonly FrozenSet<string>? _revoked = model.Revoked?.Select(static id => id.ToString()).ToFrozenSet(StringComparer.Ordinal);
+
     public string Issuer { get; } = model.Issuer;
 
     public string Audience { get; } = model.Audience;
@@ -19,6 +21,9 @@ internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys)
     public IssuerKeySource Keys { get; } = keys;
 
     public bool Allows(string algorithm) => model.Algorithms.Contains(algorithm);
+
+    /// <summary>True when the issuer took back the token with this id, or all that were got with this credential.</summary>
+    public bool IsRevoked(string? tokenOrCredential) => tokenOrCredential is not null && _revoked?.Contains(tokenOrCredential) == true;
 
     /// <summary>The application that the claim names, or null.</summary>
     public Guid? Application(string claim) =>

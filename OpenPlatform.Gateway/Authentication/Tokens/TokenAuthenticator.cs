@@ -64,7 +64,8 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
             || Text(header, "typ") is not { } type || !IsAccessToken(type)
             || header.RootElement.TryGetProperty("crit", out _)
             || !IsFor(claims, issuer.Audience)
-            || Text(claims, issuer.ApplicationClaim) is not { } claim || issuer.Application(claim) is not { } application)
+            || Text(claims, issuer.ApplicationClaim) is not { } claim || issuer.Application(claim) is not { } application
+            || issuer.IsRevoked(Text(claims, "jti")) || issuer.IsRevoked(Text(claims, "cred")))
         {
             return Refusal.InvalidToken;
         }

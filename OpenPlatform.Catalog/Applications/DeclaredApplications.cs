@@ -1,0 +1,204 @@
+using System.Text.Json.Nodes;
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using OpenPlatform.Catalog.Changes;
+using OpenPlatform.Catalog.Credentials;
+using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
+using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Subscriptions;
+using OpenPlatform.Contracts.Snapshots;
+
+namespace OpenPlatform.Catalog.Applications;
+
+/// <summary>
+/// Applications in changesets, with what they are known by and subscribed to: <c>{ name: shop, organization: acme, credentials: [ { name: ci, key:
+/// ${SHOP_KEY} } ], subscriptions: [ { api: orders/v1, plan: gold } ] }</c>. Subscriptions that are not in the list are cancelled; credentials that
+/// are not stay, because revoking is never meant by leaving out.
+/// </summary>
+internal sealed class DeclaredApplications(IOptions<CatalogOptions> options) : IDeclaredKind
+{
+    public string List => "applications";
+
+    public int Order => 50;
+
+    public Permission Write => Permission.WriteApplications;
+
+    public string? NameOf(JsonObject item) =>
+        DeclaredJson.Text(item, "organization") is { } organization && DeclaredJson.Text(item, "name") is { } name ? $"{organization}/{name}" : null;
+
+    public async Task<IReadOnlyDictionary<string, JsonObject>> ReadAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyCollection<string>? names, CancellationToken cancellationToken)
+    {
+        var rows = await connection.QueryAsync<(string Name, string Body)>(new(
+            $"""
+            select o.name || '/' || a.name, jsonb_strip_nulls(jsonb_build_object(
+                'name', a.name, 'organization', o.name, 'suspended', nullif(a.suspended, false), 'addresses', a.addresses,
+                'credentials', (select jsonb_agg(jsonb_build_object('name', c.name) order by c.name) from credentials c
+                    where c.application_id = a.id and c.type = 'api-key' and c.revoked_at is null and (c.expires_at is null or c.expires_at > now())),
+                'subscriptions', (select jsonb_agg(jsonb_build_object('api', p.name || '/' || v.version, 'plan', l.name) order by p.name, v.version)
+                    from subscriptions s join api_versions v on v.id = s.version_id join apis p on p.id = v.api_id join plans l on l.id = coalesce(s.pending_plan_id, s.plan_id)
+                    where s.application_id = a.id and s.state in ('pending', 'active', 'paused'))))::text
+            from applications a join organizations o on o.id = a.organization_id
+            {(names is null ? "" : "where o.name || '/' || a.name = any(@names)")}
+            """, new { names = names?.ToArray() }, transaction, cancellationToken: cancellationToken));
+        return rows.ToDictionary(static row => row.Name, static row => JsonNode.Parse(row.Body)!.AsObject(), StringComparer.Ordinal);
+    }
+
+    public async Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
+    {
+        var organizations = await IdsAsync(change, "select name, id from organizations");
+        var versions = await IdsAsync(change, "select a.name || '/' || v.version as name, v.id from api_versions v join apis a on a.id = v.api_id");
+        var plans = await IdsAsync(change, "select name, id from plans");
+        foreach (var item in items)
+        {
+            if (DeclaredJson.Read<Declared>(item, report) is not { } declared)
+            {
+                continue;
+            }
+
+            if (!organizations.TryGetValue(declared.Organization, out var organization) || !change.Caller.Sees(organization))
+            {
+                report.Problem($"{item.Pointer}/organization", $"names no organization: {declared.Organization}");
+                continue;
+            }
+
+            var request = new ApplicationRequest(organization, declared.Name, declared.Addresses);
+            var application = request.Check() is { } wrong ? wrong : await PutAsync(change, request, declared.Suspended);
+            if (application.Problem is { } problem)
+            {
+                DeclaredJson.Report(item, problem, report);
+                continue;
+            }
+
+            report.StandsAt(application.Value.Id, item.Pointer);
+            await PutCredentialsAsync(change, application.Value, declared, item, report);
+            await PutSubscriptionsAsync(change, application.Value, declared, versions, plans, item, report);
+        }
+    }
+
+    public async Task DeleteAsync(ConfigChange change, IReadOnlyList<DeclaredName> names, DeclaredReport report)
+    {
+        foreach (var name in names)
+        {
+            var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql(
+                "select a.id from applications a join organizations o on o.id = a.organization_id where o.name || '/' || a.name = @Name", new { name.Name }));
+            await CancelAsync(change, id, new HashSet<Guid>());
+            if ((await ApplicationStore.DeleteAsync(change, id, IfMatch.Any)).Problem is { } problem)
+            {
+                report.Problem(name.Pointer, $"application {name.Name}: {problem.Detail}");
+            }
+        }
+    }
+
+    private static async Task<Outcome<Application>> PutAsync(ConfigChange change, ApplicationRequest request, bool suspended)
+    {
+        var existing = await ApplicationStore.LockByNameAsync(change, request.OrganizationId!.Value, request.Name!);
+        var put = existing is null ? await ApplicationStore.InsertAsync(change, request) : await ApplicationStore.ReplaceAsync(change, existing, request);
+        return put.Problem is null && put.Value.Suspended != suspended ? await ApplicationStore.SetSuspendedAsync(change, put.Value.Id, suspended, IfMatch.Any) : put;
+    }
+
+    private async Task PutCredentialsAsync(ConfigChange change, Application application, Declared declared, DeclaredItem item, DeclaredReport report)
+    {
+        for (var i = 0; i < declared.Credentials?.Count; i++)
+        {
+            var at = $"{item.Pointer}/credentials/{i}";
+            if (declared.Credentials[i] is not { } credential)
+            {
+                report.Problem(at, "must be an object, such as { name: ci, key: ${SHOP_KEY} }");
+                continue;
+            }
+
+            var name = credential.Name ?? CredentialRequest.DefaultName;
+            if (credential.Key is null)
+            {
+                // As it is exported: it says that there is one, and cannot say which key.
+                if (!await ExistsAsync(change, "select exists (select from credentials where application_id = @Id and type = 'api-key' and name = @name and revoked_at is null)", new { application.Id, name }))
+                {
+                    report.Problem($"{at}/key", "is required for a credential that is not there yet");
+                }
+
+                continue;
+            }
+
+            var request = new CredentialRequest(application.Id, CredentialType.ApiKey, name, credential.ExpiresAt);
+            var made = request.Make(Guid.CreateVersion7(change.Now), change.Now, options.Value.KeyPepperBytes, credential.Key);
+            if (made.Problem is not null)
+            {
+                DeclaredJson.Report(item with { Pointer = at }, made.Problem, report);
+                continue;
+            }
+
+            if (!await ExistsAsync(change, "select exists (select from credentials where hash = @Hash and application_id = @Id and revoked_at is null)", new { made.Value.Material.Hash, application.Id })
+                && (await CredentialStore.InsertAsync(change, made.Value)).Problem is { } problem)
+            {
+                DeclaredJson.Report(item with { Pointer = at }, problem, report);
+            }
+        }
+    }
+
+    private static async Task PutSubscriptionsAsync(
+        ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
+    {
+        var live = (await change.Connection.QueryAsync<(Guid VersionId, Guid Id, Guid Plan)>(change.Sql(
+            "select version_id, id, coalesce(pending_plan_id, plan_id) from subscriptions where application_id = @Id and state in ('pending', 'active', 'paused')", new { application.Id })))
+            .ToDictionary(static row => row.VersionId);
+        var wanted = new HashSet<Guid>();
+        for (var i = 0; i < declared.Subscriptions?.Count; i++)
+        {
+            var at = $"{item.Pointer}/subscriptions/{i}";
+            var subscription = declared.Subscriptions[i];
+            if (subscription?.Api is not { } api || !versions.TryGetValue(api, out var version) || !wanted.Add(version))
+            {
+                report.Problem($"{at}/api", "must name an API version, such as orders/v1, once");
+                continue;
+            }
+
+            if (subscription.Plan is not { } name || !plans.TryGetValue(name, out var plan))
+            {
+                report.Problem($"{at}/plan", $"names no plan: {subscription.Plan}");
+                continue;
+            }
+
+            var outcome = !live.TryGetValue(version, out var there) ? await SubscriptionStore.InsertAsync(change, new(application.Id, version, plan))
+                : there.Plan != plan ? await SubscriptionStore.ChangePlanAsync(change, there.Id, plan, IfMatch.Any)
+                : default;
+            foreach (var error in outcome.Problem?.Errors ?? [])
+            {
+                report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : at, error.Detail);
+            }
+        }
+
+        await CancelAsync(change, application.Id, wanted);
+    }
+
+    private static async Task CancelAsync(ConfigChange change, Guid application, IReadOnlySet<Guid> keptVersions)
+    {
+        var live = await change.Connection.QueryAsync<(Guid Id, Guid VersionId)>(change.Sql(
+            "select id, version_id from subscriptions where application_id = @application and state in ('pending', 'active', 'paused')", new { application }));
+        foreach (var subscription in live.Where(subscription => !keptVersions.Contains(subscription.VersionId)))
+        {
+            await SubscriptionStore.MoveAsync(change, subscription.Id, SubscriptionMove.Cancel, IfMatch.Any);
+        }
+    }
+
+    private static async Task<Dictionary<string, Guid>> IdsAsync(ConfigChange change, string sql) =>
+        (await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql(sql))).ToDictionary(static row => row.Name, static row => row.Id, StringComparer.Ordinal);
+
+    private static Task<bool> ExistsAsync(ConfigChange change, string sql, object parameters) => change.Connection.ExecuteScalarAsync<bool>(change.Sql(sql, parameters));
+
+    private sealed record Declared(
+        string Name, string Organization, bool Suspended = false, AddressPolicy? Addresses = null,
+        IReadOnlyList<DeclaredCredential?>? Credentials = null, IReadOnlyList<DeclaredSubscription?>? Subscriptions = null);
+
+    /// <param name="Key">In the clear, from a variable; only its hash is kept.</param>
+    private sealed record DeclaredCredential(string? Name = null, string? Key = null, DateTimeOffset? ExpiresAt = null)
+    {
+        // The generated text would print the key.
+        public override string ToString() => $"credential {Name}";
+    }
+
+    private sealed record DeclaredSubscription(string? Api = null, string? Plan = null);
+}

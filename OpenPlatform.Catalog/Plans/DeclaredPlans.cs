@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using Dapper;
+using Npgsql;
+using OpenPlatform.Catalog.Changes;
+using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
+using OpenPlatform.Catalog.Snapshots;
+
+namespace OpenPlatform.Catalog.Plans;
+
+/// <summary>Plans in changesets, as the snapshot has them, without an id: <c>{ name: gold, rateLimits: [ … ], approvalRequired: true, apis: [ orders ] }</c>.</summary>
+internal sealed class DeclaredPlans : IDeclaredKind
+{
+    public string List => "plans";
+
+    public int Order => 30;
+
+    public Permission Write => Permission.WritePlans;
+
+    public string? NameOf(JsonObject item) => DeclaredJson.Text(item, "name");
+
+    public async Task<IReadOnlyDictionary<string, JsonObject>> ReadAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyCollection<string>? names, CancellationToken cancellationToken)
+    {
+        // What has its default is left out, as it would be written.
+        var rows = await connection.QueryAsync<(string Name, string Body)>(new(
+            $"""
+            select p.name, (jsonb_strip_nulls(jsonb_build_object(
+                'name', p.name, 'approvalRequired', nullif(p.approval_required, false), 'state', nullif(p.state, 'published'),
+                'apis', (select jsonb_agg(a.name order by a.name) from plan_offers o join apis a on a.id = o.api_id where o.plan_id = p.id)))
+                || case when r.terms -> 'rateLimits' = '[]' then r.terms - 'rateLimits' else r.terms end)::text
+            from plans p join plan_revisions r on r.plan_id = p.id and r.revision = p.current_revision
+            {(names is null ? "" : "where p.name = any(@names)")}
+            """, new { names = names?.ToArray() }, transaction, cancellationToken: cancellationToken));
+        return rows.ToDictionary(static row => row.Name, static row => JsonNode.Parse(row.Body)!.AsObject(), StringComparer.Ordinal);
+    }
+
+    public async Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
+    {
+        var apis = (await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql("select name, id from apis"))).ToDictionary(static api => api.Name, static api => api.Id, StringComparer.Ordinal);
+        foreach (var item in items)
+        {
+            var body = (JsonObject)item.Body.DeepClone();
+            if (!NameToId(body, apis, item, report) || DeclaredJson.Read<PlanRequest>(item with { Body = body }, report) is not { } request)
+            {
+                continue;
+            }
+
+            if ((request.Check() ?? await PutAsync(change, item, request, report)) is { } problem)
+            {
+                DeclaredJson.Report(item, problem, report);
+            }
+        }
+    }
+
+    public async Task DeleteAsync(ConfigChange change, IReadOnlyList<DeclaredName> names, DeclaredReport report)
+    {
+        foreach (var name in names)
+        {
+            var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select id from plans where name = @Name", new { name.Name }));
+            if ((await PlanStore.DeleteAsync(change, id, IfMatch.Any)).Problem is { } problem)
+            {
+                report.Problem(name.Pointer, $"plan {name.Name}: {problem.Detail ?? problem.Errors[0].Detail}");
+            }
+        }
+    }
+
+    private static async Task<CatalogProblem?> PutAsync(ConfigChange change, DeclaredItem item, PlanRequest request, DeclaredReport report)
+    {
+        if (item.Current is null)
+        {
+            var inserted = await PlanStore.InsertAsync(change, request);
+            if (inserted.Problem is null)
+            {
+                report.StandsAt(inserted.Value.Id, item.Pointer);
+            }
+
+            return inserted.Problem;
+        }
+
+        var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select id from plans where name = @Name", new { item.Name }));
+        report.StandsAt(id, item.Pointer);
+        return await PlanStore.PutAsync(change, id, request);
+    }
+
+    /// <summary>False when an API is named that is not there.</summary>
+    private static bool NameToId(JsonObject body, Dictionary<string, Guid> apis, DeclaredItem item, DeclaredReport report)
+    {
+        var known = true;
+        for (var i = 0; body["apis"] is JsonArray names && i < names.Count; i++)
+        {
+            if (names[i] is JsonValue value && value.TryGetValue(out string? name) && apis.TryGetValue(name, out var id))
+            {
+                names[i] = id;
+            }
+            else
+            {
+                report.Problem($"{item.Pointer}/apis/{i}", "names no API that is there before this changeset");
+                known = false;
+            }
+        }
+
+        return known;
+    }
+}
