@@ -95,6 +95,7 @@ var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).Requi
 gateways.MapSnapshots();
 gateways.MapAcknowledgements();
 gateways.MapUsageIntake();
+gateways.MapCredentialUses();
 
 app.MapTokens();                                // who asks proves itself in the request
 app.MapOpenApi().AllowAnonymous();

@@ -23,6 +23,9 @@ public static class InternalApi
     /// <summary>POST a <see cref="Usage.UsedUnitsRequest"/>: 200 with <see cref="Usage.UsedUnits"/>. What quotas are measured by.</summary>
     public const string UsedUnitsPath = "/internal/v1/usage/used";
 
+    /// <summary>POST a <see cref="Usage.CredentialUseReport"/>: 204.</summary>
+    public const string CredentialUsesPath = "/internal/v1/credentials/uses";
+
     /// <summary>Redis channel on which the catalog publishes the number of a new revision; only a hint to ask now.</summary>
     public const string RevisionChannel = "openplatform:revision";
 }

@@ -14,9 +14,10 @@ internal sealed class ApiKeyAuthenticator
     private const string BearerPrefix = "Bearer ";
 
     private readonly byte[] _pepper;
+    private readonly CredentialUses _uses;
     private readonly TimeProvider _time;
 
-    public ApiKeyAuthenticator(IConfiguration configuration, TimeProvider time)
+    public ApiKeyAuthenticator(IConfiguration configuration, CredentialUses uses, TimeProvider time)
     {
         var pepper = configuration["OpenPlatform:KeyPepper"];
         if (string.IsNullOrEmpty(pepper))
@@ -26,6 +27,7 @@ internal sealed class ApiKeyAuthenticator
         }
 
         _pepper = Encoding.UTF8.GetBytes(pepper);
+        _uses = uses;
         _time = time;
     }
 
@@ -57,6 +59,7 @@ internal sealed class ApiKeyAuthenticator
             return Refusal.ExpiredKey;
         }
 
+        _uses.Note(credential);
         return request.TryIdentify(credential.ApplicationId) ? Refusal.None : Refusal.UnknownKey;
     }
 

@@ -14,7 +14,7 @@ namespace OpenPlatform.Gateway.Authentication;
 /// </summary>
 internal sealed class AuthenticationMiddleware(
     RequestDelegate next, ApiKeyAuthenticator apiKeys, TokenAuthenticator tokens, HmacAuthenticator hmac, SignatureAuthenticator signatures,
-    RefusalWriter refusals, TimeProvider time)
+    CredentialUses uses, RefusalWriter refusals, TimeProvider time)
 {
     /// <summary>RFC 9421, 5.1: what a signature should cover.</summary>
     private const string AcceptSignature = "sig=(\"@method\" \"@authority\" \"@path\" \"@query\");created";
@@ -79,6 +79,7 @@ internal sealed class AuthenticationMiddleware(
                 return Refusal.ExpiredKey;
             }
 
+            uses.Note(credential);
             return request.TryIdentify(credential.ApplicationId) ? Refusal.None : Refusal.UnknownKey;
         }
 

@@ -28,6 +28,10 @@ public sealed class AuthenticationOptions
     [Range(0, 10_000_000)]
     public int RememberedTokens { get; set; } = 20_000;
 
+    /// <summary>Wait between two reports of which credentials were used. 100 ms to 1 h, default 1 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan CredentialUsesInterval { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Wait between two fetches of an issuer's keys. 1 s to 1 day, default 10 min.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan IssuerKeysInterval { get; set; } = TimeSpan.FromMinutes(10);

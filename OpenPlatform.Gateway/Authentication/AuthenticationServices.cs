@@ -14,6 +14,7 @@ internal static class AuthenticationServices
         services.AddOptionsWithValidateOnStart<AuthenticationOptions, AuthenticationOptionsValidator>().BindConfiguration(AuthenticationOptions.Section);
         services.AddSingleton<ApiKeyAuthenticator>().AddSingleton<HmacAuthenticator>().AddSingleton<SignatureAuthenticator>().AddSingleton<TokenAuthenticator>();
         services.AddSingleton<ReplayGuard>().AddSingleton<IdentityCompiler>();
+        services.AddSingleton<CredentialUses>().AddHostedService(static provider => provider.GetRequiredService<CredentialUses>());
         services.AddSingleton<IssuerKeys>().AddHostedService(static provider => provider.GetRequiredService<IssuerKeys>());
 
         // Keys are fetched from where the snapshot says and from nowhere that an answer says.

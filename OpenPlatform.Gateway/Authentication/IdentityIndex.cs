@@ -63,9 +63,9 @@ internal sealed class IdentityCompiler : IDisposable
 
     /// <param name="part">Valid, and without <see cref="FindProblems"/>.</param>
     public CredentialSegment CompileCredentials(Snapshot part) => new(
-        part.Credentials.ToFrozenDictionary(static c => KeyDigest.Read(c.Hash.Span), static c => Entry(c.ApplicationId, c.ExpiresAt)),
+        part.Credentials.ToFrozenDictionary(static c => KeyDigest.Read(c.Hash.Span), static c => Entry(c.CredentialId, c.ApplicationId, c.ExpiresAt)),
         (part.SigningKeys ?? []).ToFrozenDictionary(static k => k.KeyId, Entry, StringComparer.Ordinal),
-        (part.Certificates ?? []).ToFrozenDictionary(static c => KeyDigest.Read(c.Thumbprint.Span), static c => Entry(c.ApplicationId, c.ExpiresAt)));
+        (part.Certificates ?? []).ToFrozenDictionary(static c => KeyDigest.Read(c.Thumbprint.Span), static c => Entry(c.CredentialId, c.ApplicationId, c.ExpiresAt)));
 
     /// <param name="previous">Its verified tokens count on as long as the issuers are the same.</param>
     public IdentityIndex? Compile(FrozenDictionary<string, IssuerEntry> issuers, CredentialSegment[] segments, IdentityIndex? previous)
@@ -96,14 +96,14 @@ internal sealed class IdentityCompiler : IDisposable
         }
     }
 
-    private static CredentialEntry Entry(Guid applicationId, DateTimeOffset? expiresAt) => new(applicationId, expiresAt?.UtcTicks ?? long.MaxValue);
+    private static CredentialEntry Entry(Guid id, Guid applicationId, DateTimeOffset? expiresAt) => new(id, applicationId, expiresAt?.UtcTicks ?? long.MaxValue);
 
     private SigningKeyEntry Entry(SigningKeyModel key)
     {
         var expires = key.ExpiresAt?.UtcTicks ?? long.MaxValue;
         return key.Algorithm == SigningAlgorithms.Hmac
-            ? new(key.ApplicationId, expires, key.Algorithm, Open(key), null)
-            : new(key.ApplicationId, expires, key.Algorithm, null, new VerificationKey(key.Key.ToArray()));
+            ? new(key.CredentialId, key.ApplicationId, expires, key.Algorithm, Open(key), null)
+            : new(key.CredentialId, key.ApplicationId, expires, key.Algorithm, null, new VerificationKey(key.Key.ToArray()));
     }
 
     private byte[]? Open(SigningKeyModel key) =>

@@ -8,7 +8,8 @@ namespace OpenPlatform.Gateway.Authentication;
 /// <param name="ExpiresAtTicks">As in <see cref="CredentialEntry"/>.</param>
 /// <param name="Secret">For <c>hmac-sha256</c>, otherwise null.</param>
 /// <param name="PublicKey">For the others, otherwise null.</param>
-internal sealed record SigningKeyEntry(Guid ApplicationId, long ExpiresAtTicks, string Algorithm, byte[]? Secret, VerificationKey? PublicKey)
+internal sealed record SigningKeyEntry(Guid CredentialId, Guid ApplicationId, long ExpiresAtTicks, string Algorithm, byte[]? Secret, VerificationKey? PublicKey)
+    : FoundCredential(CredentialId)
 {
     public bool IsHmac => Secret is not null;
 

@@ -86,6 +86,14 @@ internal sealed class CatalogClient(HttpClient http, string gateway)
         response.EnsureSuccessStatusCode();
     }
 
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    public async Task PostCredentialUsesAsync(CredentialUseReport report, CancellationToken cancellationToken)
+    {
+        using var content = JsonContent.Create(report, CredentialUseJson.Default.CredentialUseReport);
+        using var response = await http.PostAsync(InternalApi.CredentialUsesPath, content, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
     /// <summary>What the catalog has been told of each window, in their order.</summary>
     /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
     /// <exception cref="System.Text.Json.JsonException">It answers something else.</exception>

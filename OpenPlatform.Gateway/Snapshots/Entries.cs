@@ -97,7 +97,7 @@ internal sealed record ApplicationEntry(Guid ApplicationId, bool Suspended, Subs
 /// <summary>One key.</summary>
 /// <param name="ApplicationId">The application is looked up for each request: it changes on its own.</param>
 /// <param name="ExpiresAtTicks">UTC ticks of the first instant at which it no longer counts; <see cref="long.MaxValue"/>: never.</param>
-internal sealed record CredentialEntry(Guid ApplicationId, long ExpiresAtTicks);
+internal sealed record CredentialEntry(Guid CredentialId, Guid ApplicationId, long ExpiresAtTicks) : FoundCredential(CredentialId);
 
 /// <summary>One plan.</summary>
 internal sealed record PlanEntry(Guid PlanId, IReadOnlyList<RateLimitModel> Limits, IReadOnlyList<QuotaModel> Quotas)

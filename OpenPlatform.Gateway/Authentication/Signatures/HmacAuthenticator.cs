@@ -10,7 +10,7 @@ namespace OpenPlatform.Gateway.Authentication.Signatures;
 /// The platform's own signed form: app key, timestamp, nonce, sorted query, sorted signed headers and the digest of the body, under
 /// HMAC-SHA-256. docs/signing.md shows it to partners; its test vectors are run against this code.
 /// </summary>
-internal sealed class HmacAuthenticator(IOptions<AuthenticationOptions> options, TimeProvider time)
+internal sealed class HmacAuthenticator(IOptions<AuthenticationOptions> options, CredentialUses uses, TimeProvider time)
 {
     public const string KeyHeader = "X-App-Key";
     public const string TimestampHeader = "X-App-Timestamp";
@@ -79,6 +79,8 @@ internal sealed class HmacAuthenticator(IOptions<AuthenticationOptions> options,
         {
             return Refusal.UnknownKey;
         }
+
+        uses.Note(key);
 
         request.Signed = new(SignedRequest.NonceOf(keyId, nonce), DateTimeOffset.FromUnixTimeSeconds(seconds).UtcTicks + _window.Ticks, digest);
         return Refusal.None;

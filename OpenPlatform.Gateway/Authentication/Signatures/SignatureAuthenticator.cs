@@ -8,7 +8,7 @@ namespace OpenPlatform.Gateway.Authentication.Signatures;
 /// HTTP message signatures (RFC 9421). A signature that covers little proves little: one that counts here covers the method, the
 /// target and, by its digest, the body, says when it was made and with which key.
 /// </summary>
-internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> options, TimeProvider time)
+internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> options, CredentialUses uses, TimeProvider time)
 {
     public const string InputHeader = "Signature-Input";
     public const string SignatureHeader = "Signature";
@@ -95,6 +95,8 @@ internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> opt
         {
             return Refusal.UnknownKey;
         }
+
+        uses.Note(key);
 
         request.Signed = new(
             input["nonce"] is string nonce ? SignedRequest.NonceOf(keyId, nonce) : null,

@@ -59,7 +59,7 @@ public sealed class Rfc9421VectorTests
     public void Each_vector_verifies_and_no_changed_one_does(string section, string algorithm, string key, string input, string signature)
     {
         var bytes = Convert.FromBase64String(key);
-        var entry = new SigningKeyEntry(default, long.MaxValue, algorithm, algorithm == SigningAlgorithms.Hmac ? bytes : null, new(bytes));
+        var entry = new SigningKeyEntry(default, default, long.MaxValue, algorithm, algorithm == SigningAlgorithms.Hmac ? bytes : null, new(bytes));
         var message = section == "B.2.4" ? Response : Request;
         var parsed = StructuredField.ParseDictionary("sig=" + input.TrimEnd())!.Single().Value;
 
