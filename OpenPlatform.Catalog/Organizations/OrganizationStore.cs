@@ -80,7 +80,7 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
         return changed;
     }
 
-    /// <summary>True, or a conflict while it has applications.</summary>
+    /// <summary>True, or a conflict while something belongs to it.</summary>
     public static async Task<Outcome<bool>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var found = await LockAsync(change, id, ifMatch);
@@ -94,7 +94,15 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
             return CatalogProblem.Conflict("", "it has applications; delete them first");
         }
 
-        await change.Connection.ExecuteAsync(change.Sql("delete from organizations where id = @id", new { id }));
+        try
+        {
+            await change.Connection.ExecuteAsync(change.Sql("delete from organizations where id = @id", new { id }));
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            return CatalogProblem.Conflict("", "there are webhooks or accounts of it; delete them first");
+        }
+
         Emit(change, found.Value, "deleted");
         return true;
     }
