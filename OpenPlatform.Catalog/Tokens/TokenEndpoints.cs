@@ -50,9 +50,9 @@ internal static class TokenEndpoints
 
     public static void MapTokenKeys(this IEndpointRouteBuilder admin)
     {
-        var keys = admin.MapGroup("/token-keys").WithTags("Tokens");
-        keys.MapGet("/", ListKeys).Needs(Permission.ReadConfiguration).Describe("ListTokenKeys", "The keys that sign access tokens, signed or will sign; never their private parts.").Produces<Page<TokenKey>>();
-        keys.MapPost("/:rotate", RotateKeys).Needs(Permission.Operate).Describe("RotateTokenKeys", "Makes the next key, which signs once it was published long enough; or at once, when one leaked: then every token that is about ends.").Produces<TokenKey>();
+        var keys = admin.MapGroup("").WithTags("Tokens");
+        keys.MapGet("/token-keys", ListKeys).Needs(Permission.ReadConfiguration).Describe("ListTokenKeys", "The keys that sign access tokens, signed or will sign; never their private parts.").Produces<Page<TokenKey>>();
+        keys.MapPost("/token-keys:rotate", RotateKeys).Needs(Permission.Operate).Describe("RotateTokenKeys", "Makes the next key, which signs once it was published long enough; or at once, when one leaked: then every token that is about ends.").Produces<TokenKey>();
     }
 
     private static async Task<IResult> Issue(HttpContext context, ClientAuthenticator clients, TokenIssuer issuer, CancellationToken cancellationToken)

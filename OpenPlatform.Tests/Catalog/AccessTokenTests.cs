@@ -234,7 +234,7 @@ public sealed class AccessTokenTests(TokenFixture fixture, SharedPostgres postgr
         using var admin = fixture.Catalog.Operator();
         var client = await ClientAsync();
         var before = await KidAsync();
-        using (var rotated = await admin.ActAsync("token-keys/:rotate", null, new { }))
+        using (var rotated = await admin.ActAsync("token-keys:rotate", null, new { }))
         {
             Assert.Equal(HttpStatusCode.OK, rotated.StatusCode);
             Assert.True((await rotated.JsonAsync())["signsFrom"]!.GetValue<DateTimeOffset>() > DateTimeOffset.UtcNow.AddMinutes(50));
@@ -242,7 +242,7 @@ public sealed class AccessTokenTests(TokenFixture fixture, SharedPostgres postgr
 
         Assert.Equal(2, (await IssuerAsync()).Keys!.Count);
         Assert.Equal(before, await KidAsync());
-        using (var atOnce = await admin.ActAsync("token-keys/:rotate", null, new { atOnce = true }))
+        using (var atOnce = await admin.ActAsync("token-keys:rotate", null, new { atOnce = true }))
         {
             Assert.Equal(Text(await atOnce.JsonAsync(), "id"), await KidAsync());
         }
