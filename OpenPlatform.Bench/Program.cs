@@ -1,8 +1,9 @@
+using OpenPlatform.Bench.Catalog;
 using OpenPlatform.Bench.Compare;
 using OpenPlatform.Bench.Steps;
 
 const string Help = """
-    OpenPlatform.Bench: what the gateway costs.
+    OpenPlatform.Bench: what the gateway costs, and the catalog.
 
       compare [--rounds 5] [--seconds 4] [--connections 64] [--only a,b] [--variants] [--write]
               the gateway with every policy on, beside plain proxies (YARP, nginx, haproxy, caddy) and nginx with Lua policies,
@@ -11,6 +12,10 @@ const string Help = """
               Needs wrk, nginx, redis-server; takes haproxy, caddy, libnginx-mod-http-lua with lua-nginx-redis, and strace where they are.
       steps   every step of the pipeline by itself: allocated bytes against budgets.txt, and nanoseconds
       memory  bytes a credential, and the time of a look-up, from 1,000 to 100,000 credentials and up to 10,000 operations
+
+      catalog [--rounds 5] [--seconds 4] [--connections 16]
+              reads by key and writes of the admin API beside the same SQL through bare Npgsql, on a Postgres of its own; fails when reads are
+              below 60 % of it or memory grows. Needs wrk and Postgres's programs.
 
     Run it in Release: dotnet run -c Release --project OpenPlatform.Bench -- compare
     """;
@@ -23,6 +28,11 @@ switch (args.FirstOrDefault())
         return StepBench.Run();
     case "memory":
         return MemoryBench.Run();
+    case "catalog":
+        return await CatalogBench.RunAsync(args[1..]);
+    case FloorServer.Command:
+        await FloorServer.ServeAsync(args[1..]);
+        return 0;
     case PlainYarp.Command:
         await PlainYarp.ServeAsync(args[1..]);
         return 0;

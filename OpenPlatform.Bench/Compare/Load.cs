@@ -10,11 +10,12 @@ internal sealed record LoadResult(long Requests, double PerSecond, double P99Mic
 /// <summary>wrk: one thread, keep-alive connections, the same request again and again.</summary>
 internal static partial class Load
 {
-    public static async Task<LoadResult> RunAsync(int port, string path, string key, int connections, double seconds)
+    /// <param name="key">An API key, or with <paramref name="isHeader"/> a whole header.</param>
+    public static async Task<LoadResult> RunAsync(int port, string path, string key, int connections, double seconds, bool isHeader = false)
     {
         var start = new ProcessStartInfo("wrk",
         [
-            "-t1", $"-c{connections}", $"-d{Math.Max(1, (int)seconds)}s", "--latency", "-H", $"X-Api-Key: {key}", $"http://127.0.0.1:{port}{path}",
+            "-t1", $"-c{connections}", $"-d{Math.Max(1, (int)seconds)}s", "--latency", "-H", isHeader ? key : $"X-Api-Key: {key}", $"http://127.0.0.1:{port}{path}",
         ])
         {
             UseShellExecute = false,

@@ -30,8 +30,8 @@ internal static class ResourceAnswers
         public Task ExecuteAsync(HttpContext httpContext)
         {
             var (request, response) = (httpContext.Request, httpContext.Response);
-            var etag = new EntityTagHeaderValue($"\"{resource.Etag}\"");
-            response.GetTypedHeaders().ETag = etag;
+            var etag = $"\"{resource.Etag}\"";
+            response.Headers.ETag = etag;
             // May hold a key that is shown once, and is never anybody else's business.
             response.Headers.CacheControl = status == StatusCodes.Status201Created ? "no-store" : "private, no-cache";
             if (location is not null)
@@ -39,8 +39,7 @@ internal static class ResourceAnswers
                 response.Headers.Location = location;
             }
 
-            if (HttpMethods.IsGet(request.Method)
-                && request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(etag, useStrongComparison: false)))
+            if (HttpMethods.IsGet(request.Method) && request.Headers.IfNoneMatch.Count > 0 && IsKnown(request, new(etag)))
             {
                 response.StatusCode = StatusCodes.Status304NotModified;
                 return Task.CompletedTask;
@@ -49,5 +48,8 @@ internal static class ResourceAnswers
             response.StatusCode = status;
             return response.WriteAsJsonAsync(resource, httpContext.RequestAborted);
         }
+
+        private static bool IsKnown(HttpRequest request, EntityTagHeaderValue etag) =>
+            request.GetTypedHeaders().IfNoneMatch.Any(known => known.Equals(EntityTagHeaderValue.Any) || known.Compare(etag, useStrongComparison: false));
     }
 }

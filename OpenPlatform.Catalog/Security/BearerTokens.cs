@@ -40,6 +40,11 @@ internal sealed class BearerTokenHandler(
 {
     public new const string Scheme = "Bearer";
 
+    // Made once: they are the same for every request.
+    private static readonly ClaimsPrincipal Deployment = BearerTokens.Deployment.ToPrincipal(Scheme);
+    private static readonly ClaimsPrincipal Gateway =
+        new(new ClaimsIdentity([new(ClaimTypes.Role, BearerTokens.Gateway), new(ClaimTypes.Name, BearerTokens.Gateway)], Scheme));
+
     /// <summary>What stands behind <c>Bearer</c>, or null when nothing does.</summary>
     public static string? PresentedOrNull(HttpRequest request) =>
         request.Headers.Authorization is [{ } value] && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? value["Bearer ".Length..].Trim() : null;
@@ -56,10 +61,15 @@ internal sealed class BearerTokenHandler(
         var isGateway = Matches(presented, options.Value.ServiceToken);
         if (isGateway)
         {
-            return AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, BearerTokens.Gateway), new(ClaimTypes.Name, BearerTokens.Gateway)], Scheme)), Scheme));
+            return AuthenticateResult.Success(new(Gateway, Scheme));
         }
 
-        return (isDeployment ? BearerTokens.Deployment : await callers.FindOrNullAsync(presented, Context.RequestAborted)) is { } caller
+        if (isDeployment)
+        {
+            return AuthenticateResult.Success(new(Deployment, Scheme));
+        }
+
+        return await callers.FindOrNullAsync(presented, Context.RequestAborted) is { } caller
             ? AuthenticateResult.Success(new(caller.ToPrincipal(Scheme), Scheme))
             : AuthenticateResult.Fail("unknown token");
     }

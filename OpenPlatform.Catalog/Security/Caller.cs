@@ -24,7 +24,7 @@ internal sealed record Caller(string Actor, IReadOnlyList<Role> Roles, Guid? Org
     /// <summary>The caller as the authentication handler puts it into the request.</summary>
     public ClaimsPrincipal ToPrincipal(string scheme)
     {
-        var identity = new ClaimsIdentity(scheme);
+        var identity = new ClaimsIdentity(scheme) { BootstrapContext = this };
         identity.AddClaim(new(ClaimTypes.Name, Actor));
         identity.AddClaims(Roles.Select(static role => new Claim(ClaimTypes.Role, role.ToString())));
         if (OrganizationId is { } organization)
@@ -35,7 +35,7 @@ internal sealed record Caller(string Actor, IReadOnlyList<Role> Roles, Guid? Org
         return new(identity);
     }
 
-    public static Caller Of(ClaimsPrincipal principal) => new(
+    public static Caller Of(ClaimsPrincipal principal) => (principal.Identity as ClaimsIdentity)?.BootstrapContext as Caller ?? new(
         principal.Identity?.Name ?? "anonymous",
         [.. principal.FindAll(ClaimTypes.Role).Select(static claim => Enum.TryParse<Role>(claim.Value, out var role) ? role : (Role?)null).OfType<Role>()],
         principal.FindFirst(OrganizationClaim) is { } organization ? Guid.Parse(organization.Value) : null);

@@ -47,6 +47,13 @@ internal static class StorageServices
             connection.CommandTimeout = 10;
         }
 
+        // Nothing is left behind in a session (settings are local to a transaction, who listens keeps its connection), so there is nothing to reset:
+        // seven statements less each time a connection comes from the pool.
+        if (!given.Contains("NoResetOnClose"))
+        {
+            connection.NoResetOnClose = true;
+        }
+
         // Statements are prepared once they have come back a few times.
         if (!given.Contains("MaxAutoPrepare"))
         {

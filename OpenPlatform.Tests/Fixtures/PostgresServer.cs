@@ -49,6 +49,16 @@ public sealed class PostgresServer : IAsyncDisposable
     {
     }
 
+    /// <summary>Arguments of setpriv with which Postgres's programs run.</summary>
+    public static string RunAs => IsRoot ? $"--reuid={Nobody} --regid={Nobody} --clear-groups" : "";
+
+    /// <summary>What the commands of docs/operations need: how to reach this server, and where Postgres's programs are.</summary>
+    public Dictionary<string, string> Variables => new(StringComparer.Ordinal)
+    {
+        ["PRIMARY"] = $"host=127.0.0.1 port={_port.ToString(CultureInfo.InvariantCulture)} user={User}",
+        ["PATH"] = _binaries + Path.PathSeparator + Environment.GetEnvironmentVariable("PATH"),
+    };
+
     private string Data => Path.Combine(_root, "data");
 
     private static bool IsRoot => geteuid() == 0;
@@ -68,6 +78,39 @@ public sealed class PostgresServer : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>A server on a data folder that <paramref name="fill"/> makes from a backup or from another server.</summary>
+    /// <param name="at">Whose port it takes; null: its own.</param>
+    public static async Task<PostgresServer> RestoredAsync(PostgresServer? at, Func<string, Task> fill)
+    {
+        var server = new PostgresServer { _port = at?._port ?? 0 };
+        try
+        {
+            await server.OwnAsync(server._root);
+            await fill(server.Data);
+            await server.StartAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>An empty folder that Postgres's programs may write to; it goes with the server.</summary>
+    public string NewFolder(string name)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_root, name)).FullName;
+        OwnAsync(folder).GetAwaiter().GetResult();
+        return folder;
+    }
+
+    public string ConnectionStringOf(string database) => ConnectionString(database);
+
+    /// <summary>One connection string that names several servers.</summary>
+    public static string ConnectionStringOf(string database, params PostgresServer[] servers) =>
+        new NpgsqlConnectionStringBuilder(servers[0].ConnectionString(database)) { Host = string.Join(',', servers.Select(static server => $"127.0.0.1:{server._port}")) }.ConnectionString;
 
     /// <summary>Connection string of a new, empty database.</summary>
     public async Task<string> CreateDatabaseAsync()
@@ -105,12 +148,17 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>Ends it at once, without a clean shutdown, and waits until it is gone.</summary>
-    public async Task CrashAsync()
+    public Task CrashAsync() => EndAsync(Signal.Quit); // SIGQUIT: immediate shutdown; on the way up again it recovers as after a crash
+
+    /// <summary>kill -9 of the server; its children end when they notice.</summary>
+    public Task KillAsync() => EndAsync(Signal.Kill);
+
+    private async Task EndAsync(int signal)
     {
         if (_process is { } process)
         {
             _process = null;
-            Signal.Send(process.Id, Signal.Quit); // SIGQUIT: immediate shutdown; on the way up again it recovers as after a crash
+            Signal.Send(process.Id, signal);
             await process.WaitForExitAsync();
             process.Dispose();
         }
@@ -181,13 +229,11 @@ public sealed class PostgresServer : IAsyncDisposable
     private string ConnectionString(string database) =>
         $"Host=127.0.0.1;Port={_port};Username={User};Password=unused;Database={database};Maximum Pool Size=20";
 
+    private Task OwnAsync(string folder) => IsRoot ? RunAsync("chown", [$"{Nobody}:{Nobody}", folder]) : Task.CompletedTask;
+
     private async Task InitializeAsync()
     {
-        if (IsRoot)
-        {
-            await RunAsync("chown", [$"{Nobody}:{Nobody}", _root]);
-        }
-
+        await OwnAsync(_root);
         var (file, arguments) = Unprivileged("initdb", ["-D", Data, "-U", User, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
         await RunAsync(file, arguments);
     }
