@@ -52,11 +52,23 @@ internal sealed partial class WebhookDispatcher(
     private async Task ListenAsync(CancellationToken stoppingToken)
     {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await using (var listen = new NpgsqlCommand($"listen {Channel}", connection))
+        await ExecuteAsync(connection, $"listen {Channel}", stoppingToken);
+        try
         {
-            await listen.ExecuteNonQueryAsync(stoppingToken);
+            await StartPumpsAsync(connection, stoppingToken);
         }
+        finally
+        {
+            // Sessions are not reset when they go back to the pool.
+            if (connection.State == System.Data.ConnectionState.Open)
+            {
+                await ExecuteAsync(connection, $"unlisten {Channel}", CancellationToken.None);
+            }
+        }
+    }
 
+    private async Task StartPumpsAsync(NpgsqlConnection connection, CancellationToken stoppingToken)
+    {
         while (true)
         {
             foreach (var webhook in await deliveries.DueAsync(time.GetUtcNow(), stoppingToken))
@@ -71,6 +83,12 @@ internal sealed partial class WebhookDispatcher(
 
             await connection.WaitAsync(options.Value.PollInterval, stoppingToken);
         }
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private async Task PumpAsync(Guid webhook, CancellationToken stoppingToken)
