@@ -1,9 +1,10 @@
 using OpenPlatform.Bench.Catalog;
 using OpenPlatform.Bench.Compare;
+using OpenPlatform.Bench.Propagation;
 using OpenPlatform.Bench.Steps;
 
 const string Help = """
-    OpenPlatform.Bench: what the gateway costs, and the catalog.
+    OpenPlatform.Bench: what the platform costs.
 
       compare [--rounds 5] [--seconds 4] [--connections 64] [--only a,b] [--variants] [--write]
               the gateway with every policy on, beside plain proxies (YARP, nginx, haproxy, caddy) and nginx with Lua policies,
@@ -16,6 +17,9 @@ const string Help = """
       catalog [--rounds 5] [--seconds 4] [--connections 16]
               reads by key and writes of the admin API beside the same SQL through bare Npgsql, on a Postgres of its own; fails when reads are
               below 60 % of it or memory grows. Needs wrk and Postgres's programs.
+
+      propagation [--quick]
+              from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load. Needs postgres.
 
     Run it in Release: dotnet run -c Release --project OpenPlatform.Bench -- compare
     """;
@@ -36,6 +40,8 @@ switch (args.FirstOrDefault())
     case PlainYarp.Command:
         await PlainYarp.ServeAsync(args[1..]);
         return 0;
+    case "propagation":
+        return await PropagationBench.RunAsync(args[1..]);
     default:
         Console.WriteLine(Help);
         return args is ["--help" or "-h"] ? 0 : 2;

@@ -23,6 +23,8 @@ internal sealed class ShardFeed : IAsyncDisposable
     private readonly Channel<byte[]> _steps = Channel.CreateUnbounded<byte[]>();
     private readonly SortedDictionary<string, byte[]> _shards = new(StringComparer.Ordinal);
 
+    private CancellationTokenSource? _newest;
+
     private ShardFeed(WebApplication app) => _app = app;
 
     public Uri Address { get; private set; } = null!;
@@ -100,9 +102,23 @@ internal sealed class ShardFeed : IAsyncDisposable
 
     private async Task StreamAsync(HttpContext context)
     {
+        // What is published from now on is for this stream: the one before may not have noticed yet that nobody reads it.
+        using var replaced = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        if (Interlocked.Exchange(ref _newest, replaced) is { } before)
+        {
+            try
+            {
+                await before.CancelAsync();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It has ended by itself.
+            }
+        }
+
         Begun.Enqueue((await JsonSerializer.DeserializeAsync(context.Request.Body, ConfigJson.Default.ConfigHave))!);
         await context.Response.Body.FlushAsync();
-        await foreach (var step in _steps.Reader.ReadAllAsync(context.RequestAborted))
+        await foreach (var step in _steps.Reader.ReadAllAsync(replaced.Token))
         {
             if (step.Length == 0)
             {

@@ -1,0 +1,215 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using Npgsql;
+using OpenPlatform.Bench.Compare;
+using OpenPlatform.Contracts.Snapshots;
+
+namespace OpenPlatform.Bench.Propagation;
+
+/// <summary>Postgres, a catalog full of APIs and partners, three gateways and a backend: all of them real, all but the backend processes of their own.</summary>
+internal sealed class Platform : IAsyncDisposable
+{
+    private const string AdminToken = "admin-token-of-the-bench";
+    private const string ServiceToken = "service-token-of-the-bench";
+    private const string Pepper = "pepper-of-the-bench";
+
+    private readonly List<IDisposable> _parts = [];
+    private readonly string _folder = Directory.CreateTempSubdirectory("openplatform-bench-").FullName;
+    private WebApplication? _backend;
+
+    public HttpClient Admin { get; private set; } = null!;
+
+    public IReadOnlyList<ServerProcess> Gateways { get; private set; } = [];
+
+    public NpgsqlDataSource Database { get; private set; } = null!;
+
+    public Guid BackendId { get; private set; }
+
+    /// <summary>API id and version id of the first API, which is the one that changes.</summary>
+    public (Guid Api, Guid Version) Changing { get; private set; }
+
+    /// <summary>Id and key of the application that calls.</summary>
+    public (Guid Id, string Key) Caller { get; private set; }
+
+    public static string PathOf(int api, int operation) => $"/api-{api}/v1/resources-{operation}/42";
+
+    public async Task StartAsync(int operations, int credentials)
+    {
+        var backend = WebApplication.CreateSlimBuilder();
+        backend.Logging.ClearProviders();
+        backend.WebHost.UseUrls("http://127.0.0.1:0");
+        _backend = backend.Build();
+        _backend.Run(static context => context.Response.WriteAsync("hello"));
+        await _backend.StartAsync();
+
+        var postgres = await PostgresProcess.StartAsync();
+        _parts.Add(postgres);
+        Database = NpgsqlDataSource.Create(postgres.ConnectionString);
+        var catalog = ServerProcess.FreePort();
+        _parts.Add(await ServerProcess.StartAsync(catalog, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")],
+        [
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{catalog}"), ("ASPNETCORE_ENVIRONMENT", "Production"), ("ConnectionStrings__catalogdb", postgres.ConnectionString),
+            ("ConnectionStrings__redis", "127.0.0.1:1,password=none"), ("OpenPlatform__AdminToken", AdminToken), ("OpenPlatform__ServiceToken", ServiceToken),
+            ("OpenPlatform__KeyPepper", Pepper), ("Logging__LogLevel__Default", "Warning"),
+        ]));
+        Admin = new() { BaseAddress = new($"http://127.0.0.1:{catalog}/admin/v1/"), Timeout = TimeSpan.FromMinutes(5) };
+        Admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AdminToken);
+        await UntilAsync(async () =>
+        {
+            using var health = await Admin.GetAsync("/health");
+            return health.IsSuccessStatusCode;
+        });
+        await FillAsync(operations, credentials);
+
+        Gateways = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => StartGatewayAsync(i, catalog)));
+        _parts.AddRange(Gateways);
+        foreach (var gateway in Gateways)
+        {
+            using var client = Client(gateway, Caller.Key);
+            await UntilAsync(async () => await StatusAsync(client, PathOf(0, 0)) == HttpStatusCode.OK);
+        }
+    }
+
+    public static HttpClient Client(ServerProcess gateway, string key) => new()
+    {
+        BaseAddress = new($"http://127.0.0.1:{gateway.Port}"), DefaultRequestHeaders = { { "X-Api-Key", key } }, Timeout = TimeSpan.FromSeconds(10),
+    };
+
+    public static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
+    {
+        using var response = await client.GetAsync(path);
+        return response.StatusCode;
+    }
+
+    public async Task<JsonNode> PostAsync(string path, object? body, bool change = false)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body is null ? null : JsonContent.Create(body) };
+        if (change)
+        {
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+        }
+
+        using var response = await Admin.SendAsync(request);
+        var text = await response.Content.ReadAsStringAsync();
+        return response.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"{path}: {(int)response.StatusCode} {text}");
+    }
+
+    public static Guid Id(JsonNode resource) => resource["id"]!.GetValue<Guid>();
+
+    /// <summary>The operations of an API; <paramref name="marker"/> makes them another revision's.</summary>
+    public static object[] Operations(int count, int marker = 0) =>
+    [
+        .. Enumerable.Range(0, count).Select(static o => new { operationId = $"operation{o}", method = "GET", pathTemplate = $"/resources-{o}/{{id}}" }),
+        new { operationId = "marker", method = "GET", pathTemplate = $"/marker-{marker}" },
+    ];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var part in Enumerable.Reverse(_parts))
+        {
+            part.Dispose();
+        }
+
+        if (_backend is not null)
+        {
+            await _backend.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private Task<ServerProcess> StartGatewayAsync(int number, int catalog)
+    {
+        var port = ServerProcess.FreePort();
+        return ServerProcess.StartAsync(port, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Gateway.dll")],
+        [
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("ASPNETCORE_ENVIRONMENT", "Production"), ("OpenPlatform__KeyPepper", Pepper), ("OpenPlatform__ServiceToken", ServiceToken),
+            ("OpenPlatform__StateDirectory", Path.Combine(_folder, number.ToString(CultureInfo.InvariantCulture))), ("OpenPlatform__Gateway__Observability__AccessLog", "None"),
+            ("services__catalog__http__0", $"http://127.0.0.1:{catalog}"), ("Logging__LogLevel__Default", "Warning"),
+        ]);
+    }
+
+    /// <summary>APIs through the admin API; partners as rows, because a hundred thousand requests would only take long.</summary>
+    private async Task FillAsync(int operations, int credentials)
+    {
+        BackendId = Id(await PostAsync("backends", new { name = "backend", addresses = new[] { _backend!.Urls.First() } }));
+        var plan = Id(await PostAsync("plans", new { name = "standard", approvalRequired = false, rateLimits = new[] { new { requests = 1_000_000_000, windowSeconds = 1 } } }));
+        var versions = new List<Guid>();
+        for (var a = 0; a < operations / 100; a++)
+        {
+            var api = await PostAsync("apis", new { name = $"api-{a}", version = "v1", basePath = $"/api-{a}/v1", backendId = BackendId, operations = Operations(100) });
+            versions.Add(Id(api["versions"]![0]!));
+            Changing = a == 0 ? (Id(api), versions[0]) : Changing;
+        }
+
+        var organization = Id(await PostAsync("organizations", new { name = "Partner" }));
+        var application = Id(await PostAsync("applications", new { organizationId = organization, name = "caller" }));
+        var key = (await PostAsync("credentials", new { applicationId = application }))["key"]!.GetValue<string>();
+        await PostAsync("subscriptions", new { applicationId = application, versionId = versions[0], planId = plan });
+        Caller = (application, key);
+
+        Guid[] applications = [.. Enumerable.Range(0, credentials).Select(static _ => Guid.CreateVersion7())];
+        await using var connection = await Database.OpenConnectionAsync();
+        await using var fill = new NpgsqlBatch(connection);
+        Add("set session_replication_role = replica"); // no row triggers: the shards are noted below, all of them
+        Add("insert into applications (id, organization_id, name, created_at) select id, $2, 'application ' || id, now() from unnest($1::uuid[]) as t (id)", applications, organization);
+        Add("insert into credentials (id, application_id, name, hash, prefix, created_at) select gen_random_uuid(), id, 'key', hash, 'op_bench', now() from unnest($1::uuid[], $2::bytea[]) as t (id, hash)",
+            applications, applications.Select(static id => Hash(id.ToString())).ToArray());
+        Add("insert into subscriptions (id, application_id, version_id, plan_id, state, created_at) select gen_random_uuid(), id, version, $3, 'active', now() from unnest($1::uuid[], $2::uuid[]) as t (id, version)",
+            applications, applications.Select((_, i) => versions[i % versions.Count]).ToArray(), plan);
+        Add("set session_replication_role = origin");
+        Add("insert into config_dirty select kind || lpad(to_hex(n), 2, '0') from generate_series(0, 255) as n, unnest(array['applications/', 'credentials/']) as kind on conflict do nothing");
+        fill.Timeout = 0;
+        await fill.ExecuteNonQueryAsync();
+        await using (var analyze = new NpgsqlCommand("analyze", connection))
+        {
+            await analyze.ExecuteNonQueryAsync();
+        }
+
+        await PostAsync("plans", new { name = "another", approvalRequired = false, rateLimits = new[] { new { requests = 1, windowSeconds = 1 } } }); // the revision with all of them
+
+        void Add(string sql, params object[] values)
+        {
+            var command = new NpgsqlBatchCommand(sql);
+            foreach (var value in values)
+            {
+                command.Parameters.Add(new() { Value = value });
+            }
+
+            fill.BatchCommands.Add(command);
+        }
+    }
+
+    private static byte[] Hash(string key)
+    {
+        var hash = new byte[KeyHash.Size];
+        KeyHash.TryCompute(Encoding.UTF8.GetBytes(Pepper), key, hash);
+        return hash;
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        for (var i = 0; i < 1200; i++)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // It is still starting.
+            }
+
+            await Task.Delay(100);
+        }
+
+        throw new InvalidOperationException("Not ready within two minutes.");
+    }
+}
