@@ -22,25 +22,25 @@ internal sealed class StateMetrics
         meter.CreateObservableCounter("openplatform.gateway.limits.awaited", () => RateLimiter.Awaited, "{request}", "Requests that waited for Redis: exact limits, and small ones near their end.");
         var delay = meter.CreateHistogram("openplatform.gateway.snapshot.delay", "s", "From the moment a revision was written to its being in force here.", tags: null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] });
-        snapshots.Applied += () => Arrived(snapshots.Summary, delay);
+        snapshots.Applied += () => Arrived(snapshots.Current, delay);
         meter.CreateObservableCounter("openplatform.gateway.access_log.dropped", () => log.Dropped, "{line}", "Access log lines that were not written: the target was too slow.");
     }
 
     /// <summary>The first one does not count: it may be as old as the last change.</summary>
-    private void Arrived(SnapshotSummary? summary, Histogram<double> delay)
+    private void Arrived(GatewaySnapshot? snapshot, Histogram<double> delay)
     {
-        if (summary is null)
+        if (snapshot is null)
         {
             return;
         }
 
-        if (summary.Revision > _revision)
+        if (snapshot.Revision > _revision)
         {
             // Clocks of two machines differ.
-            delay.Record(Math.Max(0, (summary.AppliedAt - summary.CreatedAt).TotalSeconds));
+            delay.Record(Math.Max(0, (snapshot.AppliedAt - snapshot.CreatedAt).TotalSeconds));
         }
 
-        _revision = summary.Revision;
+        _revision = snapshot.Revision;
     }
 
     private static IEnumerable<Measurement<int>> States(InstanceDirectory instances)

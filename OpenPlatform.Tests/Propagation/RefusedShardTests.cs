@@ -186,6 +186,34 @@ public sealed class RefusedShardTests : IAsyncLifetime
         Assert.Single(next.Snapshot.Current.Shards.Keys.Append(ShardName.Api(First().Apis[1].VersionId)).Except(_feed.Begun.Last().Shards.Keys));
     }
 
+    [Fact]
+    public async Task A_thousand_changes_leave_nothing_behind()
+    {
+        await using var gateway = await StartAsync();
+        var first = First();
+        _feed.Publish(1, SnapshotShards.Split(first));
+        await UntilAsync(gateway, 1);
+        var other = ShardName.Api(first.Apis[1].VersionId);
+        long? before = null;
+        for (var revision = 2; revision <= 1_002; revision++)
+        {
+            _feed.Publish(revision,
+            [
+                new(other, Snapshot.Empty with { Apis = [first.Apis[1] with { Revision = revision }] }),
+                new(Subscriber, Snapshot.Empty with { Applications = [first.Applications[0]], Subscriptions = [first.Subscriptions[0] with { SubscriptionId = Guid.NewGuid() }] }),
+            ]);
+            if (revision % 100 == 2)
+            {
+                await UntilAsync(gateway, revision);
+                before ??= GC.GetTotalMemory(forceFullCollection: true);
+            }
+        }
+
+        await UntilAsync(gateway, 1_002);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before!.Value, long.MinValue, 4 << 20);
+        Assert.Equal(gateway.Snapshot.Current!.Shards.Count, SnapshotShards.Split(first).Count);
+    }
+
     private Snapshot First() => TestSnapshot.Create([_backend.Address]);
 
     private Task<GatewayHost> StartAsync() => GatewayHost.StartAsync(
