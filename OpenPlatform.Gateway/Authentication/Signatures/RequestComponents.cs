@@ -18,6 +18,9 @@ internal sealed class RequestComponents(HttpContext context, Origin origin) : IM
         return values.Count == 1 ? values[0]?.Trim() : string.Join(", ", values.Select(static v => v?.Trim()));
     }
 
+    public IReadOnlyList<string> Lines(string name) =>
+        name.AsSpan().ContainsAnyInRange('A', 'Z') ? [] : [.. context.Request.Headers[name].Select(static line => line?.Trim() ?? string.Empty)];
+
     public string? Derived(string name) => name switch
     {
         "@method" => context.Request.Method,

@@ -106,7 +106,8 @@ internal sealed class SignatureAuthenticator(IOptions<AuthenticationOptions> opt
 
     private static bool CoversEnough(List<SfItem> components, IMessageComponents message, bool hasBody)
     {
-        bool Covers(string name) => components.Any(c => c is { Value: string covered, Parameters.Count: 0 } && covered == name);
+        // Whole: "key" would cover one member of it.
+        bool Covers(string name) => components.Any(c => c is { Value: string covered, Parameters: [] or [{ Key: "sf" or "bs" }] } && covered == name);
 
         return Covers("@method")
             && (Covers("@target-uri") || Covers("@request-target") || (Covers("@path") && (Covers("@query") || message.Derived("@query") == "?")))

@@ -9,6 +9,10 @@ internal interface IMessageComponents
     /// <param name="name">In lower case.</param>
     string? Field(string name);
 
+    /// <summary>The values of a field, one for each of its lines as it was sent, without the blanks around them; none when it is absent.</summary>
+    /// <param name="name">In lower case.</param>
+    IReadOnlyList<string> Lines(string name);
+
     /// <summary>A derived component such as <c>@method</c> (RFC 9421, 2.2), or null when the message has none of that name.</summary>
     string? Derived(string name);
 
@@ -19,8 +23,8 @@ internal interface IMessageComponents
 /// <summary>What is signed: one line a component, the signature's own parameters last (RFC 9421, 2.5).</summary>
 internal static class SignatureBase
 {
-    /// <summary>The bytes to verify; null when a component is absent, named twice, or asks for what is not offered here
-    /// (<c>sf</c>, <c>key</c>, <c>bs</c>, <c>req</c>, <c>tr</c>).</summary>
+    /// <summary>The bytes to verify; null when a component is absent, named twice, or asks for what a request
+    /// has not (<c>req</c>) or is not offered here (<c>tr</c>).</summary>
     /// <param name="input">A member of <c>Signature-Input</c>: an inner list of components, with parameters.</param>
     public static byte[]? Build(SfItem input, IMessageComponents message)
     {
@@ -57,11 +61,33 @@ internal static class SignatureBase
 
         if (component.Parameters.Count > 0)
         {
-            return null;
+            return name.StartsWith('@') ? null : component.Parameters switch
+            {
+                [{ Key: "sf", Value: true }] => message.Field(name) is { } field ? StructuredField.Canonical(field) : null,
+                [{ Key: "bs", Value: true }] => message.Lines(name) is { Count: > 0 } lines ? string.Join(", ", lines.Select(Wrap)) : null,
+                [{ Key: "key", Value: string key }] => message.Field(name) is { } field ? Member(field, key) : null,
+                _ => null,
+            };
         }
 
         // A line break in a value would be another line of the base (RFC 9421, 7.5.7). Kestrel lets none through; this does not rely on it.
         var value = name.StartsWith('@') ? message.Derived(name) : message.Field(name);
         return value is null || value.AsSpan().ContainsAny('\r', '\n') ? null : value;
     }
+
+    /// <summary>One member of a dictionary, without its name (RFC 9421, 2.1.2).</summary>
+    private static string? Member(string field, string key)
+    {
+        if (StructuredField.ParseDictionary(field)?.FirstOrDefault(member => member.Key == key).Value is not { } item)
+        {
+            return null;
+        }
+
+        var text = new StringBuilder();
+        StructuredField.Write(text, item);
+        return text.ToString();
+    }
+
+    /// <summary>A line that need not be a structured field, as the byte sequence it is (RFC 9421, 2.1.3).</summary>
+    private static string Wrap(string line) => $":{Convert.ToBase64String(Encoding.UTF8.GetBytes(line))}:";
 }

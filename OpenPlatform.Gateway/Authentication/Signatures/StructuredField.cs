@@ -15,7 +15,7 @@ internal sealed record SfItem(object Value, IReadOnlyList<KeyValuePair<string, o
 /// <summary>A token: text without quotes.</summary>
 internal readonly record struct Token(string Text);
 
-/// <summary>Reads dictionaries of structured fields and writes items back in their one canonical form.</summary>
+/// <summary>Reads dictionaries and lists of structured fields and writes them back in their one canonical form.</summary>
 internal ref struct StructuredField
 {
     private const int MaxMembers = 32;
@@ -34,11 +34,58 @@ internal ref struct StructuredField
         return parser.TryDictionary(out var members) ? members : null;
     }
 
+    /// <summary>
+    /// The field in its one canonical form (RFC 8941, 4.1), whichever kind of structured field it is; null when it is none. The few that would be
+    /// different ones as a list and as a dictionary (the same bare key twice) are none, too: nobody here knows the kinds of all fields.
+    /// </summary>
+    public static string? Canonical(string text)
+    {
+        var parser = new StructuredField { _rest = text.AsSpan().Trim(' ') };
+        var asList = parser.TryList(out var items) && items.Count > 0 ? Join(items) : null;
+        var asDictionary = ParseDictionary(text) is { Count: > 0 } members ? Join(members) : null;
+        return asList is null || asDictionary is null || asList == asDictionary ? asList ?? asDictionary : null;
+    }
+
+    private static string Join(List<SfItem> items)
+    {
+        var text = new StringBuilder();
+        foreach (var item in items)
+        {
+            Write(text.Append(text.Length == 0 ? "" : ", "), item);
+        }
+
+        return text.ToString();
+    }
+
+    private static string Join(IReadOnlyList<KeyValuePair<string, SfItem>> members)
+    {
+        var text = new StringBuilder();
+        foreach (var (name, item) in members)
+        {
+            text.Append(text.Length == 0 ? "" : ", ").Append(name);
+            if (item.Value is true)
+            {
+                WriteParameters(text, item.Parameters);
+            }
+            else
+            {
+                Write(text.Append('='), item);
+            }
+        }
+
+        return text.ToString();
+    }
+
     /// <summary>Writes a value with its parameters, as RFC 8941, 4.1 has it.</summary>
     public static void Write(StringBuilder to, SfItem item)
     {
         WriteBare(to, item.Value);
-        foreach (var (name, value) in item.Parameters)
+        WriteParameters(to, item.Parameters);
+    }
+
+    private static void WriteParameters(StringBuilder to, IReadOnlyList<KeyValuePair<string, object>> parameters)
+    {
+        foreach (var (name, value) in parameters)
         {
             to.Append(';').Append(name);
             if (value is not true)
@@ -117,6 +164,38 @@ internal ref struct StructuredField
 
             members.RemoveAll(m => m.Key == key);
             members.Add(new(key, item!));
+            SkipBlanks();
+            if (_rest.IsEmpty)
+            {
+                return true;
+            }
+
+            if (!TryTake(','))
+            {
+                return false;
+            }
+
+            SkipBlanks();
+            if (_rest.IsEmpty)
+            {
+                return false; // a comma at the end
+            }
+        }
+
+        return true;
+    }
+
+    private bool TryList(out List<SfItem> items)
+    {
+        items = [];
+        while (!_rest.IsEmpty)
+        {
+            if (items.Count == MaxMembers || !(_rest is ['(', ..] ? TryInnerList(out var item) : TryItem(out item)))
+            {
+                return false;
+            }
+
+            items.Add(item!);
             SkipBlanks();
             if (_rest.IsEmpty)
             {

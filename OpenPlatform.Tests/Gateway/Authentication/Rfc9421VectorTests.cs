@@ -71,6 +71,39 @@ public sealed class Rfc9421VectorTests
         Assert.False(entry.Verify(signed, []));
     }
 
+    /// <summary>The examples of 2.1.1 to 2.1.3, and what is none of them.</summary>
+    [Theory]
+    [InlineData("\"example-dict\";sf", "a=1, b=2;x=1;y=2, c=(a b c)")]
+    [InlineData("\"example-dict\";key=\"b\"", "2;x=1;y=2")]
+    [InlineData("\"example-dict\";key=\"c\"", "(a b c)")]
+    [InlineData("\"flags\";key=\"d\"", "?1")]
+    [InlineData("\"flags\";sf", "d, e;q=0.5")]
+    [InlineData("\"list\";sf", "a, (b c);d, \"e\"")]
+    [InlineData("\"example-header\";bs", ":dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:")]
+    [InlineData("\"example-dict\";key=\"z\"", null)]
+    [InlineData("\"twice\";sf", null)] // a list of two, or a dictionary of one?
+    [InlineData("\"date\";sf", null)]
+    [InlineData("\"nothing\";bs", null)]
+    [InlineData("\"example-dict\";sf;bs", null)]
+    [InlineData("\"example-dict\";req", null)]
+    [InlineData("\"example-dict\";tr", null)]
+    [InlineData("\"@method\";sf", null)]
+    public void Fields_are_covered_strictly_by_member_and_by_line(string component, string? value)
+    {
+        var message = new Message(new(StringComparer.Ordinal)
+        {
+            ["@method"] = "GET",
+            ["date"] = "Tue, 20 Apr 2021 02:07:55 GMT",
+            ["example-dict"] = "a=1,    b=2;x=1;y=2,   c=(a   b   c)",
+            ["flags"] = "d,e; q=0.50",
+            ["list"] = "a,(b  c);d,  \"e\"",
+            ["twice"] = "a, a",
+            ["example-header"] = "value, with, lots\nof, commas",
+        });
+        var signed = SignatureBase.Build(StructuredField.ParseDictionary($"sig=({component})")!.Single().Value, message);
+        Assert.Equal(value is null ? null : $"{component}: {value}\n\"@signature-params\": ({component})", signed is null ? null : Encoding.UTF8.GetString(signed));
+    }
+
     [Fact]
     public void The_digests_of_the_example_messages_are_theirs()
     {
@@ -84,6 +117,8 @@ public sealed class Rfc9421VectorTests
     private sealed class Message(Dictionary<string, string> parts) : IMessageComponents
     {
         public string? Field(string name) => parts.GetValueOrDefault(name);
+
+        public IReadOnlyList<string> Lines(string name) => parts.TryGetValue(name, out var lines) ? [.. lines.Split('\n').Select(static line => line.Trim())] : [];
 
         public string? Derived(string name) => parts.GetValueOrDefault(name);
 

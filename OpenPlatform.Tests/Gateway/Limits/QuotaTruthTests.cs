@@ -2,13 +2,14 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Limits;
+using OpenPlatform.Tests.Catalog;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Gateway.Limits;
 
 /// <summary>The truth of a quota is in Postgres: neither an emptied Redis nor a new gateway gives it anew.</summary>
-public sealed class QuotaTruthTests(RedisServerFixture server) : IClassFixture<RedisServerFixture>
+public sealed class QuotaTruthTests(RedisServerFixture server, SharedPostgres postgres) : IClassFixture<RedisServerFixture>
 {
     private const int Quota = 300;
 
@@ -80,6 +81,53 @@ public sealed class QuotaTruthTests(RedisServerFixture server) : IClassFixture<R
         using var again = second.Client();
         Assert.InRange(await AllowedAsync(again, Quota), Quota - 6, Quota - 1);
         Assert.Equal(asked, catalog.UsedUnitsAsked);
+    }
+
+    /// <summary>The same with the catalog itself, on a real Postgres, from the plan to the refusal.</summary>
+    [Fact]
+    public async Task A_quota_used_up_is_used_up_in_Postgres()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync());
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var upstream = await admin.CreateAsync("backends", new { name = "quota", addresses = new[] { backend.Address } });
+        var api = await admin.CreateAsync("apis", new
+        {
+            name = "orders", version = "v1", basePath = "/orders/v1", backendId = upstream.Id(),
+            operations = new[] { new { operationId = "list", method = "GET", pathTemplate = "/orders" } },
+        });
+        var plan = await admin.CreateAsync("plans", new { name = "twenty", quotas = new[] { new { requests = 20, period = "month" } } });
+        var organization = await admin.CreateAsync("organizations", new { name = "Quota Ltd." });
+        var application = await admin.CreateAsync("applications", new { organizationId = organization.Id(), name = "caller" });
+        var credential = await admin.CreateAsync("credentials", new { applicationId = application.Id() });
+        await admin.CreateAsync("subscriptions", new { applicationId = application.Id(), versionId = api["versions"]![0]!.Id(), planId = plan.Id() });
+        var state = Directory.CreateTempSubdirectory("openplatform-gateway-").FullName;
+        var address = admin.BaseAddress!.ToString();
+
+        await WipeAsync();
+        Assert.Equal(20, await RunAsync(25));
+        await WipeAsync();
+        Assert.Equal(0, await RunAsync(5));
+
+        // And with the catalog away a gateway trusts with a hundredth, at least one unit; its snapshot is on disk.
+        await catalog.DisposeAsync();
+        await WipeAsync();
+        Assert.Equal(1, await RunAsync(5));
+        Directory.Delete(state, recursive: true);
+
+        async Task<int> RunAsync(int tries)
+        {
+            await using var gateway = await GatewayHost.StartAsync(catalog: null, stateDirectory: state, untilReady: false, settings:
+            [
+                ("services:catalog:http:0", address), ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper),
+                ("ConnectionStrings:redis", server.ConnectionString), ("OpenPlatform:Gateway:Limits:LoanDeadline", "00:00:10"),
+            ]);
+            await Eventually.TrueAsync(() => gateway.Snapshot.Current is not null);
+            await LimitTests.WarmAsync(gateway.Services.GetRequiredService<TokenLender>());
+            using var client = gateway.Client(credential["key"]!.GetValue<string>());
+            return await AllowedAsync(client, tries);
+        }
     }
 
     private static Snapshot Snapshot(TestBackend backend)
