@@ -2,11 +2,13 @@ namespace OpenPlatform.Gateway.Balancing;
 
 /// <summary>
 /// A moving mean of latencies that jumps up to a peak at once and comes down over ten seconds, also when nothing is measured: an
-/// instance that was slow is tried again in time. Two writers at once may lose one measurement, which a mean does not mind.
+/// instance that was slow is tried again in time. What is measured after five seconds without any is all that counts: it may have been frozen
+/// and is well again. Two writers at once may lose one measurement, which a mean does not mind.
 /// </summary>
 internal sealed class PeakEwma(TimeProvider time)
 {
     private readonly double _decayTicks = 10d * time.TimestampFrequency;
+    private readonly long _forgetTicks = 5 * time.TimestampFrequency;
     private double _mean;
     private long _stamp;
 
@@ -15,7 +17,7 @@ internal sealed class PeakEwma(TimeProvider time)
     public void Observe(long latency, long now)
     {
         var mean = Volatile.Read(ref _mean);
-        if (latency >= mean)
+        if (latency >= mean || !IsFresh(now))
         {
             mean = latency;
         }
@@ -31,6 +33,9 @@ internal sealed class PeakEwma(TimeProvider time)
 
     /// <summary>The mean when it was last measured, in ticks; 0 when it never was.</summary>
     public double Latest => Volatile.Read(ref _mean);
+
+    /// <summary>True when something was measured within the last five seconds.</summary>
+    public bool IsFresh(long now) => now - Volatile.Read(ref _stamp) < _forgetTicks;
 
     /// <summary>The mean in ticks; 0 when nothing was ever measured.</summary>
     public double At(long now) => Volatile.Read(ref _mean) * Old(now);

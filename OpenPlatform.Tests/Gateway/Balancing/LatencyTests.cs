@@ -29,6 +29,21 @@ public sealed class LatencyTests
         }
     }
 
+    /// <summary>Who was frozen has the longest latency of all, and must not be punished for it longer than it lasts.</summary>
+    [Theory]
+    [InlineData(BalancingAlgorithm.LeastRequests)]
+    [InlineData(BalancingAlgorithm.PowerOfTwo)]
+    public void Who_was_slow_for_a_moment_has_its_share_again_in_seconds(BalancingAlgorithm algorithm)
+    {
+        var instances = new TestInstances(new(algorithm), configs: TestInstances.Configs(100, 100));
+        instances.Count(1000);
+        TestInstances.Call(instances["a"], Outcome.Success, ms: 60_000);
+        Assert.InRange(instances.Count(1000)["a"], 0, 200); // two rivals drawn by chance are not always the other one
+
+        instances.Advance(6);
+        Assert.InRange(instances.Count(1000)["a"], 400, 600);
+    }
+
     /// <summary>p99 of the time from arrival to answer.</summary>
     /// <param name="load">Arrivals as a share of what the four good instances can do.</param>
     private static double PercentileMs(BalancingAlgorithm algorithm, double load, double slowFactor)
