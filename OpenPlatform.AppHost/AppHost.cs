@@ -25,6 +25,7 @@ var catalog = builder.AddProject<Projects.OpenPlatform_Catalog>("catalog")
     .WithLocalEnvironment("OpenPlatform__DemoKey", demoKey)
     .WithPublicPort("OPENPLATFORM_CATALOG_PORT").WithTokenIssuer()
     .WithMigrations("--migrate").WithOutboundTraffic().WithResources(cpu: 0.5, memoryMiB: 512).WithAutoscale(2, 6) // [+] deployed
+    .WithOperatorPort(8090)                                          // [+]
     .WithHttpHealthCheck("/health");
 
 var orders = builder.AddProject<Projects.Orders>("orders")
@@ -54,5 +55,6 @@ var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithExternalHttpEndpoints();
 
 builder.AddKubernetesEnvironment("k8s").WithFiles("Monitoring");    // [+] alert rules and dashboard
+builder.AddDockerComposeEnvironment("compose");
 builder.AddWelcome(gateway, catalog, demoKey, adminToken);
 builder.Build().Run();

@@ -18,6 +18,7 @@ internal static class AspireFallbacks
         where T : IResource => builder;
     public static IResourceBuilder<T> WithResources<T>(this IResourceBuilder<T> builder, double cpu, int memoryMiB) where T : IResource => builder;
     public static IResourceBuilder<T> WithPrivatePort<T>(this IResourceBuilder<T> builder, string environmentVariable, int port = 8081) where T : IResource => builder;
+    public static IResourceBuilder<T> WithOperatorPort<T>(this IResourceBuilder<T> builder, int port) where T : IResource => builder;
     public static IResourceBuilder<T> WithMigrations<T>(this IResourceBuilder<T> builder, params string[] arguments) where T : IResource => builder;
     public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
     public static IResourceBuilder<T> WithFiles<T>(this IResourceBuilder<T> builder, string folder) where T : IResource => builder;

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
+using OpenPlatform.ServiceDefaults.Deployment;
 using OpenPlatform.ServiceDefaults.Health;
 using OpenPlatform.ServiceDefaults.Instances;
 using OpenPlatform.ServiceDefaults.Telemetry;
@@ -15,6 +16,8 @@ public static class ServiceDefaults
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        ProbeCommand.AnswerIfAsked(Environment.GetCommandLineArgs());
+        builder.AddSecretFiles();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.AddServiceIdentity();
         builder.AddTelemetry();

@@ -68,6 +68,17 @@ public static class DeploymentExtensions
         return builder.WithAnnotation(new AddressableInstancesAnnotation(), ResourceAnnotationMutationBehavior.Replace);
     }
 
+    /// <summary>Deployed on one machine, operators reach the service's <c>http</c> endpoint at this port of the machine's loopback, as in a local run. Elsewhere they forward a port.</summary>
+    /// <param name="builder">The service.</param>
+    /// <param name="port">1 to 65535.</param>
+    public static IResourceBuilder<T> WithOperatorPort<T>(this IResourceBuilder<T> builder, int port) where T : IResourceWithEndpoints, IComputeResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(port);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(port, ushort.MaxValue);
+        return builder.WithAnnotation(new OperatorPortAnnotation(port), ResourceAnnotationMutationBehavior.Replace);
+    }
+
     /// <summary>Deployed, the service may call addresses that the AppHost does not know; without it only what it refers to.</summary>
     public static IResourceBuilder<T> WithOutboundTraffic<T>(this IResourceBuilder<T> builder) where T : IComputeResource
     {
@@ -95,6 +106,8 @@ internal sealed record ResourcesAnnotation(Publishing.ResourcesModel Resources) 
 internal sealed record PrivatePortAnnotation(string EnvironmentVariable, int Port) : IResourceAnnotation;
 
 internal sealed record MigrationsAnnotation(IReadOnlyList<string> Arguments) : IResourceAnnotation;
+
+internal sealed record OperatorPortAnnotation(int Port) : IResourceAnnotation;
 
 internal sealed record AddressableInstancesAnnotation : IResourceAnnotation;
 

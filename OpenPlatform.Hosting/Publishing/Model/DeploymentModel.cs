@@ -81,7 +81,8 @@ internal sealed record ImageModel(string Repository, string Tag, string? Digest 
 internal sealed record VariableModel(string Name, ValueModel Value);
 
 /// <param name="Port">Where the container listens. Callers inside use the same, so that addresses of instances and of the service agree.</param>
-internal sealed record EndpointModel(string Name, string Scheme, string Transport, int Port, bool IsExternal);
+/// <param name="OperatorPort">On one machine: port of its loopback at which operators reach it.</param>
+internal sealed record EndpointModel(string Name, string Scheme, string Transport, int Port, bool IsExternal, int? OperatorPort = null);
 
 /// <param name="Name">Unique within the service: <c>data</c>.</param>
 /// <param name="SizeGiB">At the start.</param>

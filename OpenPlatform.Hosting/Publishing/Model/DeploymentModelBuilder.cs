@@ -128,7 +128,7 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
 
             var port = endpoint.TargetPort ?? (isDefault && !http && endpoint.UriScheme == "http" ? ProjectPort : endpoint.Port ?? next++);
             http |= endpoint.UriScheme == "http";
-            _endpoints[endpoint] = new(endpoint.Name.ToLowerInvariant(), endpoint.UriScheme, endpoint.Transport, port, endpoint.IsExternal);
+            _endpoints[endpoint] = new(endpoint.Name.ToLowerInvariant(), endpoint.UriScheme, endpoint.Transport, port, endpoint.IsExternal, endpoint.Name == "http" ? resource.Annotations.OfType<OperatorPortAnnotation>().LastOrDefault()?.Port : null);
         }
     }
 

@@ -94,7 +94,8 @@ public sealed class ContainerEngine : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
-    private async Task<string> RunAsync(string file, params string[] arguments)
+    /// <summary>What a program says that talks to this engine.</summary>
+    public async Task<string> RunAsync(string file, params string[] arguments)
     {
         var (code, output, errors) = await TryRunAsync(file, arguments);
         Assert.True(code == 0, $"{file} {string.Join(' ', arguments)}: {output}{errors}");

@@ -27,9 +27,11 @@ base() {
 }
 
 base "$work/redis"
-add "$work/redis" "$(readlink -f "$(command -v redis-server)")"
 mkdir -p "$work/redis/usr/bin"
-cp -L "$(command -v redis-server)" "$work/redis/usr/bin/redis-server"
+for program in redis-server redis-cli; do
+  add "$work/redis" "$(readlink -f "$(command -v $program)")"
+  cp -L "$(command -v $program)" "$work/redis/usr/bin/$program"
+done
 cat > "$work/redis/Dockerfile" <<'DOCKERFILE'
 FROM scratch
 COPY . /
@@ -52,6 +54,11 @@ cp -rL "$share/." "$work/postgres$share"
 cp -rL /usr/lib/locale/C.utf8 "$work/postgres/usr/lib/locale/" 2>/dev/null || true
 cp -rL /usr/share/zoneinfo "$work/postgres/usr/share/"
 ln -s "$binaries" "$work/postgres/opt/postgres"
+mkdir -p "$work/postgres/usr/bin"
+if [ -e "$binaries/pg_isready" ]; then # an embedded build has none
+  add "$work/postgres" "$binaries/pg_isready"
+  ln -s "$binaries/pg_isready" "$work/postgres/usr/bin/pg_isready"
+fi
 
 # What the public image does at its first start, as far as an application model relies on it.
 cat > "$work/postgres/entrypoint" <<'ENTRYPOINT'
@@ -63,10 +70,14 @@ chown -R 999:999 /var/lib/postgresql
 chmod 700 "$data"
 as_postgres="setpriv --reuid=999 --regid=999 --clear-groups"
 if [ ! -e "$data/PG_VERSION" ]; then
+  [ -z "$POSTGRES_PASSWORD_FILE" ] || read -r POSTGRES_PASSWORD < "$POSTGRES_PASSWORD_FILE" || :
   echo "$POSTGRES_PASSWORD" > /tmp/password
   chown 999 /tmp/password
   $as_postgres /opt/postgres/initdb -D "$data" -U "${POSTGRES_USER:-postgres}" --pwfile=/tmp/password -E UTF8 --locale=C.UTF-8 --no-sync $POSTGRES_INITDB_ARGS
-  echo "host all all all $POSTGRES_HOST_AUTH_METHOD" >> "$data/pg_hba.conf"
+  echo "host all all all ${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >> "$data/pg_hba.conf"
+  for script in /docker-entrypoint-initdb.d/*.sql; do
+    [ ! -e "$script" ] || $as_postgres /opt/postgres/postgres --single -D "$data" postgres < "$script"
+  done
 fi
 exec $as_postgres /opt/postgres/postgres -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp "$@"
 ENTRYPOINT
