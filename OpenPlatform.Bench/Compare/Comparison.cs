@@ -24,7 +24,9 @@ internal static class Comparison
         var rounds = Option(args, "--rounds", 5);
         var seconds = Option(args, "--seconds", 4);
         var connections = Option(args, "--connections", 64);
+        var warm = Option(args, "--warm", 8);
         var only = args.SkipWhile(static a => a != "--only").Skip(1).FirstOrDefault()?.Split(',');
+        var given = args.Zip(args.Skip(1)).Where(static pair => pair.First == "--with").Select(static pair => Bench.Variant(pair.Second)).ToArray();
         foreach (var program in (string[])["/usr/bin/wrk", "/usr/sbin/nginx", "/usr/bin/redis-server"])
         {
             if (!File.Exists(program))
@@ -49,7 +51,8 @@ internal static class Comparison
             var bench = new Bench(folder, upstreams, redis.Port, key, plane);
 
             var running = new List<(Contender Contender, ServerProcess Server, List<Sample> Samples)>();
-            foreach (var contender in Bench.Contenders.Concat(args.Contains("--variants") ? Bench.Variants : []).Where(c => only is null || c.Name is Bench.Reference or Bench.Gateway || Bench.Variants.Contains(c) || only.Any(o => c.Name.Contains(o, StringComparison.Ordinal))))
+            foreach (var contender in Bench.Contenders.Where(c => only is null || c.Name is Bench.Reference or Bench.Gateway || only.Any(o => c.Name.Contains(o, StringComparison.Ordinal)))
+                .Concat(args.Contains("--variants") ? Bench.Variants : []).Concat(given))
             {
                 if (!contender.IsHere)
                 {
@@ -67,10 +70,10 @@ internal static class Comparison
             {
                 foreach (var (contender, server, _) in running)
                 {
-                    var warm = await Load.RunAsync(server.Port, Path, key, connections, 8); // until the JIT has made its last versions
-                    if (warm.Errors > 0)
+                    var first = await Load.RunAsync(server.Port, Path, key, connections, warm); // until the JIT has made its last versions
+                    if (first.Errors > 0)
                     {
-                        throw new InvalidOperationException($"{contender.Name} answered {warm.Errors} of {warm.Requests} requests with an error.");
+                        throw new InvalidOperationException($"{contender.Name} answered {first.Errors} of {first.Requests} requests with an error.");
                     }
                 }
             }

@@ -92,6 +92,15 @@ internal sealed record Bench(string Folder, int[] Upstreams, int Redis, string K
         new("gateway without inline scheduling", null, static bench => bench.Plane.StartGatewayAsync(("OpenPlatform__Gateway__InlineScheduling", "false"))),
     ];
 
+    /// <summary>The gateway with other settings, or another build of it: <c>name|NAME=value|NAME=value</c>; <c>build=FOLDER</c> is the build.</summary>
+    public static Contender Variant(string text)
+    {
+        var parts = text.Split('|');
+        var settings = parts.Skip(1).Select(static setting => setting.Split('=', 2)).Select(static pair => (Name: pair[0], Value: pair[1])).ToArray();
+        var build = settings.FirstOrDefault(static setting => setting.Name == "build").Value;
+        return new(parts[0], null, bench => bench.Plane.StartGatewayAsync(build, [.. settings.Where(static setting => setting.Name != "build")]));
+    }
+
     /// <summary>nginx that answers 1 KB of JSON on the two upstream ports.</summary>
     public static Task<ServerProcess> UpstreamAsync(string folder, int[] ports)
     {

@@ -57,10 +57,15 @@ internal sealed class GatewayPlane : IAsyncDisposable
     public Task StartAsync() => _app.StartAsync();
 
     /// <param name="otherwise">Settings that differ from "everything on".</param>
-    public Task<ServerProcess> StartGatewayAsync(params (string Name, string Value)[] otherwise)
+    public Task<ServerProcess> StartGatewayAsync(params (string Name, string Value)[] otherwise) => StartGatewayAsync(build: null, otherwise);
+
+    /// <param name="build">Folder of another build of the gateway; null: the one this bench was built with.</param>
+    /// <param name="otherwise">Settings that differ from "everything on".</param>
+    public Task<ServerProcess> StartGatewayAsync(string? build, params (string Name, string Value)[] otherwise)
     {
         var port = ServerProcess.FreePort();
-        var gateway = typeof(Gateway.GatewayApp).Assembly.Location;
+        var own = typeof(Gateway.GatewayApp).Assembly.Location;
+        var gateway = build is null ? own : Path.Combine(build, Path.GetFileName(own));
         return ServerProcess.StartAsync(port, "dotnet", [gateway],
         [
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),

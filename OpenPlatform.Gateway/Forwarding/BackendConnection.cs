@@ -25,8 +25,9 @@ internal sealed class BackendConnection : IDisposable
             ActivityHeadersPropagator = new ReverseProxyPropagator(DistributedContextPropagator.Current),
             // The handler's own limit would end in a cancellation that looks like a slow answer; a failed connect must look like one.
             ConnectTimeout = Timeout.InfiniteTimeSpan,
-            ConnectCallback = (context, cancellationToken) => ConnectAsync(
-                context.DnsEndPoint, context.InitialRequestMessage.Options.TryGetValue(ConnectTimeout, out var own) ? own : connectTimeout, cancellationToken),
+            ConnectCallback = async (context, cancellationToken) => new NetworkStream(
+                await ConnectAsync(context.DnsEndPoint, context.InitialRequestMessage.Options.TryGetValue(ConnectTimeout, out var own) ? own : connectTimeout, cancellationToken),
+                ownsSocket: true),
         });
     }
 
@@ -37,15 +38,18 @@ internal sealed class BackendConnection : IDisposable
 
     public void Dispose() => Invoker.Dispose();
 
-    private static async ValueTask<Stream> ConnectAsync(DnsEndPoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <exception cref="SocketException">Nobody listens there, or not within the time.</exception>
+    /// <exception cref="OperationCanceledException">Nobody wants it any more.</exception>
+    public static async ValueTask<Socket> ConnectAsync(EndPoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = (endpoint is IPEndPoint ? new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) : new(SocketType.Stream, ProtocolType.Tcp));
+        socket.NoDelay = true;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(timeout);
         try
         {
             await socket.ConnectAsync(endpoint, limit.Token);
-            return new NetworkStream(socket, ownsSocket: true);
+            return socket;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

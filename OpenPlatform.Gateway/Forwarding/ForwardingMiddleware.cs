@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Overload;
 using OpenPlatform.Gateway.Protocols;
@@ -17,7 +18,7 @@ namespace OpenPlatform.Gateway.Forwarding;
 /// or what stands in for the answer. One await chain: everything between two tries is decided without waiting.
 /// </summary>
 internal sealed class ForwardingMiddleware(
-    RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
+    RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, DirectForwarder direct, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
     GatewayMetrics metrics, TimeProvider time, ILogger<ForwardingMiddleware> logger)
 {
     [InlineArray(2)]
@@ -51,11 +52,12 @@ internal sealed class ForwardingMiddleware(
                     if (instance is not null)
                     {
                         var error = ForwarderError.RequestCreation;
-                        BeginTry(context, request, instance, forward, attempt, endsAt);
+                        var isDirect = DirectForwarder.Reaches(instance) && DirectForwarder.Takes(context, request);
+                        var elsewhere = BeginTry(context, request, instance, forward, attempt, endsAt, isDirect);
                         var began = time.GetTimestamp();
                         try
                         {
-                            error = await forwarder.SendAsync(
+                            error = isDirect ? await direct.SendAsync(context, request, instance, elsewhere) : await forwarder.SendAsync(
                                 context, instance.Prefix, connection.Invoker, forward.Versions.For(request.Backend.Model), GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
                         }
                         finally
@@ -73,6 +75,7 @@ internal sealed class ForwardingMiddleware(
                         if (context.Response.HasStarted || context.RequestAborted.IsCancellationRequested)
                         {
                             success = request.AnswerBroken && request.Degraded is null && !context.RequestAborted.IsCancellationRequested ? false : success;
+                            DirectForwarder.Break(context);
                             return;
                         }
 
@@ -147,7 +150,8 @@ internal sealed class ForwardingMiddleware(
         return wait == int.MaxValue ? long.MaxValue : Environment.TickCount64 + wait;
     }
 
-    private void BeginTry(HttpContext context, GatewayRequest request, Instance instance, ForwardModel forward, int attempt, long endsAt)
+    /// <returns>True when another instance can answer, should this one turn out to be frozen.</returns>
+    private bool BeginTry(HttpContext context, GatewayRequest request, Instance instance, ForwardModel forward, int attempt, long endsAt, bool isDirect)
     {
         if (request.Instance is not null)
         {
@@ -162,17 +166,20 @@ internal sealed class ForwardingMiddleware(
 
         // While a body streams in, only silence counts: a slow client is not a slow backend. At its end the first byte is awaited.
         var elsewhere = request.MayRepeat && attempt < forward.Retries && request.Backend.Ready.Length > attempt + 1;
-        request.Deadline = Deadline.Start(request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt, evenUnlimited: elsewhere || request.Streamed is not null);
+        request.Deadline = Deadline.Start(
+            request.HasBody && request.Replay is null ? 0 : forward.FirstByte, endsAt, evenUnlimited: (elsewhere && !isDirect) || request.Streamed is not null);
         request.Abandoned = false;
-        request.Watch = elsewhere ? instance.Silenced.UnsafeRegister(static abandoned => ((GatewayRequest)abandoned!).Abandon(), request) : default;
+        request.ForwardFailure = null;
+        request.Watch = elsewhere && !isDirect ? instance.Silenced.UnsafeRegister(static abandoned => ((GatewayRequest)abandoned!).Abandon(), request) : default;
         instance.Begin();
+        return elsewhere;
     }
 
     /// <summary>Tells the instance and the log how a try ended.</summary>
     /// <returns>None: the client has its answer.</returns>
     private Refusal EndTry(HttpContext context, GatewayRequest request, Instance instance, ForwarderError error, long began, int attempt)
     {
-        var exception = error == ForwarderError.None ? null : context.Features.Get<IForwarderErrorFeature>()?.Exception;
+        var exception = error == ForwarderError.None ? null : request.ForwardFailure ?? context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var late = error == ForwarderError.RequestTimedOut
             || (error != ForwarderError.None && request.Deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested);
         request.Watch.Dispose();

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.Overload;
 using OpenPlatform.Gateway.Resilience;
 
@@ -15,7 +16,7 @@ internal static class ForwardingServices
     {
         builder.Services.AddOptionsWithValidateOnStart<ForwardingOptions, ForwardingOptionsValidator>().BindConfiguration(ForwardingOptions.Section);
         builder.Services.AddHttpForwarder();
-        builder.Services.AddSingleton<BackendConnection>().AddSingleton<ForwardCompiler>();
+        builder.Services.AddSingleton<BackendConnection>().AddSingleton<DirectForwarder>().AddSingleton<ForwardCompiler>();
         builder.Services.AddOptionsWithValidateOnStart<OverloadOptions, OverloadOptionsValidator>().BindConfiguration(OverloadOptions.Section);
         builder.Services.AddSingleton<OverloadGates>();
         builder.Services.AddOptionsWithValidateOnStart<CacheOptions, CacheOptionsValidator>().BindConfiguration(CacheOptions.Section);

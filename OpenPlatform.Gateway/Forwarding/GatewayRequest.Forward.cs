@@ -34,6 +34,9 @@ internal sealed partial class GatewayRequest
     /// <summary>This try was ended because its instance is frozen.</summary>
     public bool Abandoned { get; set; }
 
+    /// <summary>What the last try failed by.</summary>
+    public Exception? ForwardFailure { get; set; }
+
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 
     /// <summary>When the head of the answer came, a timestamp of <see cref="Clock"/>; 0: it has not.</summary>

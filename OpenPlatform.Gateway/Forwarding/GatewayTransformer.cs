@@ -1,10 +1,10 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Net.Http.Headers;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Authentication.Signatures;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.Framing;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Protocols;
@@ -64,9 +64,7 @@ internal sealed class GatewayTransformer : HttpTransformer
             headers.TryAddWithoutValidation("X-Forwarded-Host", host);
         }
 
-        // RFC 7239: an IPv6 address is quoted and in brackets. Nothing that could break out of the quotes is taken as a host.
-        var node = origin.Address.AddressFamily == AddressFamily.InterNetworkV6 ? $"\"[{address}]\"" : address;
-        headers.TryAddWithoutValidation("Forwarded", host.Length == 0 ? $"for={node};proto={origin.Scheme}" : $"for={node};proto={origin.Scheme};host=\"{host}\"");
+        headers.TryAddWithoutValidation("Forwarded", OriginLines.Forwarded(origin, address));
 
         var path = incoming.Path.Value!;
         var below = Grpc.Is(incoming) ? Grpc.MethodOf(path) : path[request.Operation.Api.BasePath.Length..];
@@ -105,18 +103,23 @@ internal sealed class GatewayTransformer : HttpTransformer
             httpContext.Features.Get<GuardedReader>()?.Open(); // nor HTTP
         }
 
-        Stamp(httpContext.Response.Headers, request);
-        if (request.Operation.Api.Cache is { } policy)
-        {
-            CacheMiddleware.Begin(httpContext, request, policy, request.Clock.GetUtcNow());
-        }
-
+        Prepare(httpContext, request);
         if (Grpc.MustFlush(proxyResponse))
         {
             await httpContext.Response.Body.FlushAsync(cancellationToken);
         }
 
         return true;
+    }
+
+    /// <summary>The headers of the backend's answer are in place: adds the gateway's, and begins to keep it where it may be kept.</summary>
+    public static void Prepare(HttpContext context, GatewayRequest request)
+    {
+        Stamp(context.Response.Headers, request);
+        if (request.Operation.Api.Cache is { } policy)
+        {
+            CacheMiddleware.Begin(context, request, policy, request.Clock.GetUtcNow());
+        }
     }
 
     /// <summary>What the gateway says on every answer that is not a refusal.</summary>

@@ -27,6 +27,44 @@ internal struct ChunkScanner
     /// <summary>True after the last byte of the body.</summary>
     public readonly bool IsDone => _place == Place.Done;
 
+    /// <summary>True from the first byte behind the last chunk on.</summary>
+    public readonly bool IsInTrailers => _place >= Place.TrailerStart;
+
+    /// <summary>Some servers fill the line of a size up with blanks. From a backend, which nobody can speak through, that is taken.</summary>
+    public bool AllowsBlanks { get; init; }
+
+    /// <summary>Follows the body to the next piece of data.</summary>
+    /// <param name="data">Where in <paramref name="span"/> it stands, and how many bytes of it are there; none: there is more to come, or it is done.</param>
+    /// <returns>Bytes up to the end of the piece, or -1 when it is not a chunked body.</returns>
+    public int Next(ReadOnlySpan<byte> span, out (int Start, int Count) data)
+    {
+        data = default;
+        var i = 0;
+        while (i < span.Length && !IsDone)
+        {
+            if (_place == Place.Data)
+            {
+                data = (i, (int)Math.Min(_left, span.Length - i));
+                _left -= data.Count;
+                _place = _left == 0 ? Place.DataReturn : Place.Data;
+                return i + data.Count;
+            }
+
+            var wasInTrailers = IsInTrailers;
+            if (!Step(span[i++]))
+            {
+                return -1;
+            }
+
+            if (IsInTrailers && !wasInTrailers)
+            {
+                break; // the trailer section is the caller's to read
+            }
+        }
+
+        return i;
+    }
+
     /// <summary>Bytes of <paramref name="buffer"/> that belong to the body, or -1 when it is not a chunked body.</summary>
     public long Scan(in ReadOnlySequence<byte> buffer)
     {
@@ -78,6 +116,8 @@ internal struct ChunkScanner
                 _left = (_left << 4) + (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
                 return ++_digits <= MostSizeDigits;
             case Place.Size when c == ';' && _digits > 0:
+                return Go(Place.Extension);
+            case Place.Size when c is (byte)' ' or (byte)'\t' && _digits > 0 && AllowsBlanks:
                 return Go(Place.Extension);
             case Place.Size when c == '\r' && _digits > 0:
             case Place.Extension when c == '\r':

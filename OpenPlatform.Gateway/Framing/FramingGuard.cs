@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
+using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
@@ -54,6 +55,9 @@ internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, Refus
             return;
         }
 
+        using var client = new ClientConnection(connection.ConnectionClosed);
+        connection.Features.Set(client);
+        client.Watch();
         var guarded = new GuardedConnection(connection, refusals);
         if (first == FirstBytes.Http2Preface)
         {

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net.Http.Headers;
 
 namespace OpenPlatform.Gateway.Framing;
@@ -5,6 +6,16 @@ namespace OpenPlatform.Gateway.Framing;
 /// <summary>Takes out of a request what must not go on to a backend, beyond the headers that YARP knows to be hop-by-hop.</summary>
 internal static class HopByHop
 {
+    // What YARP does not pass on, in either direction.
+    private static readonly FrozenSet<string> Names = new[]
+    {
+        "Connection", "Transfer-Encoding", "Keep-Alive", "Upgrade", "TE", "Alt-Svc", "HTTP2-Settings", "Upgrade-Insecure-Requests", "Close", "ALPN", "Security-Scheme",
+        "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Proxy-Features", "Proxy-Instruction",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>True for headers that speak of one hop.</summary>
+    public static bool Contains(string name) => Names.Contains(name);
+
     public static void Remove(HttpContext context, HttpRequestHeaders headers)
     {
         var guard = context.Features.Get<GuardedReader>();

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using OpenPlatform.Gateway.Balancing;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.HealthChecks;
 
 namespace OpenPlatform.Gateway.Instances;
@@ -65,8 +66,15 @@ internal sealed class Instance(InstanceConfig config, BackendState backend, Time
 
     public bool IsEjected => Health.OutBecause is not null;
 
+    /// <summary>Those of the requests that go to it directly.</summary>
+    public DirectConnections Connections { get; } = new(config.Address);
+
     /// <summary>Fires <see cref="Silenced"/>, on other threads.</summary>
-    public void Silence() => _ = Interlocked.Exchange(ref _silence, new()).CancelAsync();
+    public void Silence()
+    {
+        Connections.Abandon();
+        _ = Interlocked.Exchange(ref _silence, new()).CancelAsync();
+    }
 
     /// <summary>From now on it grows into its weight.</summary>
     /// <param name="now">Milliseconds, monotonic.</param>

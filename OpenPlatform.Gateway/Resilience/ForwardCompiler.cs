@@ -75,6 +75,7 @@ internal sealed class ForwardCompiler(IOptions<ForwardingOptions> options)
         var connect = operation?.ConnectMilliseconds ?? api?.ConnectMilliseconds;
         return new()
         {
+            IdleMilliseconds = idle ?? (long)options.Value.ActivityTimeout.TotalMilliseconds,
             Versions = new(idle is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : options.Value.ActivityTimeout),
             Connect = connect is { } wait ? TimeSpan.FromMilliseconds(wait) : null,
             FirstByte = operation?.FirstByteMilliseconds ?? api?.FirstByteMilliseconds ?? (int)options.Value.FirstByteTimeout.TotalMilliseconds,

@@ -8,6 +8,9 @@ internal sealed class ForwardModel
     /// <summary>For the forwarder; its activity timeout is the idle timeout.</summary>
     public required BackendVersions Versions { get; init; }
 
+    /// <summary>The same timeout in milliseconds.</summary>
+    public required long IdleMilliseconds { get; init; }
+
     /// <summary>Null: the connection pool's own.</summary>
     public TimeSpan? Connect { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
@@ -41,7 +42,7 @@ internal sealed partial class WarmupService(
             {
                 for (var i = 0; i < options.Value.Requests / rounds && Stopwatch.GetElapsedTime(started) < options.Value.Limit; i++, sent++)
                 {
-                    await SendAsync(snapshot);
+                    await SendAsync(snapshot, hasBody: i % 4 == 0);
                 }
 
                 await Task.Delay(TierDelay, cancellationToken);
@@ -65,7 +66,8 @@ internal sealed partial class WarmupService(
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task SendAsync(GatewaySnapshot snapshot)
+    /// <param name="hasBody">Decides by which of the two ways it is forwarded.</param>
+    private async Task SendAsync(GatewaySnapshot snapshot, bool hasBody)
     {
         await using var scope = services.CreateAsyncScope();
         var context = new DefaultHttpContext
@@ -76,6 +78,7 @@ internal sealed partial class WarmupService(
         };
         context.Request.Headers["X-Api-Key"] = Key;
         context.Features.Set(snapshot);
+        context.Features.Set<IHttpRequestBodyDetectionFeature>(new BodyDetection(hasBody));
         await observer.InvokeAsync(context);
     }
 
@@ -108,6 +111,8 @@ internal sealed partial class WarmupService(
         await app.StartAsync(cancellationToken);
         return app;
     }
+
+    private sealed record BodyDetection(bool CanHaveBody) : IHttpRequestBodyDetectionFeature;
 
     [LoggerMessage(LogLevel.Information, "Warm after {Requests} requests in {Milliseconds:0} ms")]
     private partial void LogWarm(int requests, double milliseconds);

@@ -11,6 +11,8 @@ internal static class SignatureHeaders
         HmacAuthenticator.SignatureHeader, SignatureAuthenticator.InputHeader, SignatureAuthenticator.SignatureHeader,
     ];
 
+    public static bool Contains(string name) => Names.Contains(name, StringComparer.OrdinalIgnoreCase);
+
     public static void RemoveFrom(HttpRequestHeaders headers)
     {
         foreach (var name in Names)
