@@ -90,20 +90,13 @@ internal sealed class AnswerHead
             return 0;
         }
 
-        var rest = bytes[..(end + 2)];
         (_count, _isAligned, _hasLength, _hasChunked, Length) = (0, true, false, false, -1);
         _nominated.Clear();
-        if (!TryReadStatus(ref rest))
+        var isGood = TryReadLines(bytes[..(end + 2)]);
+        _lines.RemoveRange(_count, _lines.Count - _count); // what is kept must be of one head
+        if (!isGood)
         {
             return -1;
-        }
-
-        while (rest.Length > 0)
-        {
-            if (!TryReadLine(ref rest))
-            {
-                return -1;
-            }
         }
 
         Conclude(isHead);
@@ -135,6 +128,24 @@ internal sealed class AnswerHead
         {
             headers.ContentLength = Length;
         }
+    }
+
+    private bool TryReadLines(ReadOnlySpan<byte> rest)
+    {
+        if (!TryReadStatus(ref rest))
+        {
+            return false;
+        }
+
+        while (rest.Length > 0)
+        {
+            if (!TryReadLine(ref rest))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private bool TryReadStatus(ref ReadOnlySpan<byte> rest)
@@ -312,8 +323,6 @@ internal sealed class AnswerHead
         {
             Length = -1;
         }
-
-        _lines.RemoveRange(_count, _lines.Count - _count); // what is kept must be of one head
     }
 
     private sealed record Line(byte[]? Bytes, string Name, string Value, Kind Kind);

@@ -14,7 +14,7 @@ namespace OpenPlatform.Gateway.Forwarding.Direct;
 
 /// <summary>
 /// Carries the commonest request, HTTP/1.1 without a body to an instance without TLS, from Kestrel to a socket and back without HttpClient in
-/// between, for less than half of its cost (docs/adr/0008). Everything else is YARP's, and what is told of an end is told in YARP's words.
+/// between, for less than half of its cost (docs/adr/0011). Everything else is YARP's, and what is told of an end is told in YARP's words.
 /// </summary>
 internal sealed class DirectForwarder : IDisposable
 {
@@ -177,10 +177,10 @@ internal sealed class DirectForwarder : IDisposable
     }
 
     /// <summary>The head of the answer is here.</summary>
-    /// <returns>False when it is thrown away, because another instance is asked.</returns>
+    /// <returns>False when it is thrown away, because another instance is asked or a kept answer is better.</returns>
     private static bool Accept(HttpContext context, GatewayRequest request, AnswerHead answer)
     {
-        if (request.Discards(answer.Status))
+        if (request.Discards(answer.Status) || request.GivesWay(answer.Status))
         {
             return false;
         }

@@ -10,12 +10,12 @@ internal sealed class RequestHeadBuffer
     private const int Largest = 16 << 10;
     private const int MostUtf8BytesPerChar = 3;
 
-    // What a path may show as it is (RFC 3986, 3.3), and a query (3.4): a percent sign only before two digits.
+    // What a path may show as it is (RFC 3986, 3.3), and a query (3.4, and the brackets that everybody uses): a percent sign only before two digits.
     private static readonly SearchValues<char> PathCharacters =
         SearchValues.Create("!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
 
     private static readonly SearchValues<char> QueryCharacters =
-        SearchValues.Create("!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+        SearchValues.Create("!$&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]_abcdefghijklmnopqrstuvwxyz~");
 
     private static readonly SearchValues<char> LineEnds = SearchValues.Create('\r', '\n', '\0');
 

@@ -1,0 +1,200 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using OpenPlatform.Tests.Gateway.Support;
+
+namespace OpenPlatform.Tests.Gateway.Forwarding.Direct;
+
+/// <summary>Requests without a body, which go to the socket directly, against backends that answer in every way a socket allows.</summary>
+public sealed class DirectForwarderTests
+{
+    private const string Hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(Hello, false)]
+    [InlineData("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + Hello, false)]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3  \r\nllo\r\n0\r\nX: y\r\n\r\n", false)]
+    [InlineData("HTTP/1.1 200 OK\r\n\r\nhello", true)]
+    [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", true)]
+    public async Task An_answer_arrives_whole_in_whatever_pieces_it_comes(string answer, bool thenClose)
+    {
+        await using var backend = RawBackend.Start(async (_, socket, _) =>
+        {
+            for (var i = 0; i < answer.Length; i++)
+            {
+                await socket.SendAsync(Encoding.Latin1.GetBytes(answer[i..(i + 1)]));
+                await Task.Yield();
+            }
+
+            return !thenClose;
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await client.GetAsync("/orders/v1/orders", Stop);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal("hello", await response.Content.ReadAsStringAsync(Stop));
+            Assert.False(response.Headers.Contains("Link"));
+        }
+
+        Assert.Equal(thenClose ? 3 : 1, backend.Connections);
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")]
+    [InlineData("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello\r\n\r\n")]
+    [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")]
+    [InlineData("SSH-2.0-OpenSSH_9.2\r\n\r\n")]
+    [InlineData("")]
+    public async Task What_is_no_answer_is_502(string answer)
+    {
+        await using var backend = RawBackend.Start(answer, thenClose: true);
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        using var response = await client.GetAsync("/orders/v1/orders", Stop);
+        await PipelineTests.AssertRefusedAsync(response, HttpStatusCode.BadGateway, "backend-failed");
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n")]
+    public async Task An_answer_that_breaks_off_does_not_look_whole(string answer)
+    {
+        await using var backend = RawBackend.Start(answer, thenClose: true);
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        try
+        {
+            using var response = await client.GetAsync("/orders/v1/orders", HttpCompletionOption.ResponseHeadersRead, Stop);
+            response.EnsureSuccessStatusCode(); // 502 when nothing had gone out yet
+            await response.Content.ReadAsStringAsync(Stop);
+            Assert.Fail("It looked whole.");
+        }
+        catch (HttpRequestException)
+        {
+            // Cut, or refused.
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_says_more_than_its_answer_serves_nobody_else()
+    {
+        await using var backend = RawBackend.Start(Hello + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("hello", await client.GetStringAsync("/orders/v1/orders", Stop));
+        }
+
+        Assert.Equal(3, backend.Connections);
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("POST")]
+    public async Task A_connection_that_was_closed_while_it_waited_costs_no_request(string method)
+    {
+        await using var backend = RawBackend.Start(Hello, thenClose: true);
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 20; i++)
+        {
+            using var request = new HttpRequestMessage(new(method), "/orders/v1/orders");
+            using var response = await client.SendAsync(request, Stop);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            await backend.Left.WaitAsync(Stop); // closed after it was given back
+        }
+
+        Assert.Equal(20, backend.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_ends_its_exchange_and_no_other()
+    {
+        await using var backend = RawBackend.Start(static async (self, socket, _) =>
+        {
+            if (self.Requests.Last().Contains("/orders/slow ", StringComparison.Ordinal))
+            {
+                return await socket.ReceiveAsync(new byte[1]) > 0;
+            }
+
+            await socket.SendAsync(Encoding.Latin1.GetBytes(Hello));
+            return true;
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        using (var leaver = new TcpClient())
+        {
+            await leaver.ConnectAsync(IPAddress.Loopback, gateway.ClientOptions.BaseAddress.Port, Stop);
+            await leaver.Client.SendAsync(Encoding.ASCII.GetBytes($"GET /orders/v1/orders/slow HTTP/1.1\r\nHost: a\r\nX-Api-Key: {TestSnapshot.Key}\r\n\r\n"));
+            while (backend.Requests.IsEmpty)
+            {
+                await Task.Yield();
+            }
+
+            Assert.Equal("hello", await client.GetStringAsync("/orders/v1/orders", Stop));
+        }
+
+        await backend.Left.WaitAsync(Stop);
+        Assert.Equal("hello", await client.GetStringAsync("/orders/v1/orders", Stop));
+        Assert.Equal(2, backend.Connections);
+    }
+
+    [Fact]
+    public async Task A_large_answer_arrives_whole()
+    {
+        var body = new string('x', 3_000_000);
+        await using var backend = RawBackend.Start($"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(body, await client.GetStringAsync("/orders/v1/orders", Stop));
+        }
+
+        Assert.Equal(1, backend.Connections);
+    }
+
+    [Fact]
+    public async Task HEAD_and_304_have_a_length_and_no_body()
+    {
+        await using var backend = RawBackend.Start(static async (self, socket, _) =>
+        {
+            var head = self.Requests.Last().StartsWith("HEAD", StringComparison.Ordinal) ? "200 OK" : "304 Not Modified";
+            await socket.SendAsync(Encoding.Latin1.GetBytes($"HTTP/1.1 {head}\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n"));
+            return true;
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        using var head = await client.SendAsync(new(HttpMethod.Head, "/orders/v1/orders"), Stop);
+        Assert.Equal((HttpStatusCode.OK, 5L), (head.StatusCode, head.Content.Headers.ContentLength));
+        using var unchanged = await client.GetAsync("/orders/v1/orders", Stop);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+        Assert.Equal(1, backend.Connections);
+    }
+
+    [Fact]
+    public async Task A_body_that_stops_moving_is_cut_after_the_idle_timeout_and_not_billed()
+    {
+        await using var backend = RawBackend.Start("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(IdleMilliseconds: 300) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(async () => await client.GetStringAsync("/orders/v1/orders", Stop));
+        await backend.Left.WaitAsync(Stop);
+        Assert.Empty(catalog.Batches);
+    }
+}
