@@ -6,10 +6,11 @@ using OpenPlatform.Bench.Steps;
 const string Help = """
     OpenPlatform.Bench: what the platform costs.
 
-      compare [--rounds 5] [--seconds 4] [--connections 64] [--only a,b] [--variants] [--write]
+      compare [--rounds 5] [--seconds 4] [--connections 64] [--only a,b] [--variants] [--with NAME|A=B] [--write]
               the gateway with every policy on, beside plain proxies (YARP, nginx, haproxy, caddy) and nginx with Lua policies,
               interleaved on the same upstream: CPU per request, throughput, latency, system calls. --variants: also the gateway with one
-              thing less each. --write: into docs/performance.md.
+              thing less each. --with 'NAME|A=B|build=FOLDER': also the gateway with other settings, or another build of it; may be repeated.
+              --write: into docs/performance.md. Ends with 1 when a bound of docs/guarantees.md is exceeded.
               Needs wrk, nginx, redis-server; takes haproxy, caddy, libnginx-mod-http-lua with lua-nginx-redis, and strace where they are.
       steps   every step of the pipeline by itself: allocated bytes against budgets.txt, and nanoseconds
       memory  bytes a credential, and the time of a look-up, from 1,000 to 100,000 credentials and up to 10,000 operations

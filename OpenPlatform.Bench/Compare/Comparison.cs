@@ -17,6 +17,9 @@ internal sealed record Row(string Name, double CpuMicroseconds, double PerSecond
 /// <summary>The comparison: all contenders started, then round after round a few seconds of load on each.</summary>
 internal static class Comparison
 {
+    /// <summary>With every policy on.</summary>
+    private const double MostOfPlainYarp = 0.9;
+
     private const string Path = "/orders/v1/orders";
 
     public static async Task<int> RunAsync(string[] args)
@@ -108,7 +111,7 @@ internal static class Comparison
                 Report.Write(rows, $"{rounds} interleaved rounds of {seconds} s, {connections} connections");
             }
 
-            return 0;
+            return Bounds(rows) ? 0 : 1;
         }
         finally
         {
@@ -116,6 +119,25 @@ internal static class Comparison
             servers.ForEach(static s => s.Dispose());
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>True when the gateway costs what docs/guarantees.md promises, as far as those it is compared with were there.</summary>
+    private static bool Bounds(List<Row> rows)
+    {
+        var gateway = rows.Single(static r => r.Name == Bench.Gateway);
+        var reference = rows.Single(static r => r.Name == Bench.Reference);
+        (string Text, bool Holds)[] bounds =
+        [
+            ($"at most {MostOfPlainYarp} of plain YARP's CPU time", gateway.Ratio <= MostOfPlainYarp),
+            ("less CPU time than nginx with Lua policies", rows.SingleOrDefault(static r => r.Name == Bench.NginxLua) is not { } lua || gateway.Ratio < lua.Ratio),
+            ("no more system calls than plain YARP", !(gateway.SystemCalls > reference.SystemCalls)),
+        ];
+        foreach (var (text, holds) in bounds)
+        {
+            Console.WriteLine($"{(holds ? "holds" : "EXCEEDED")}: {text}");
+        }
+
+        return bounds.All(static b => b.Holds);
     }
 
     /// <summary>Counted by strace over 2 s of load on 16 connections; null where strace is missing or not allowed.</summary>

@@ -5,6 +5,7 @@ using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Degradation;
 using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.Overload;
 using OpenPlatform.Gateway.Protocols;
 using OpenPlatform.Gateway.Refusals;
@@ -19,7 +20,7 @@ namespace OpenPlatform.Gateway.Forwarding;
 /// </summary>
 internal sealed class ForwardingMiddleware(
     RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, DirectForwarder direct, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
-    GatewayMetrics metrics, TimeProvider time, ILogger<ForwardingMiddleware> logger)
+    GatewayMetrics metrics, RequestMetrics requests, TimeProvider time, ILogger<ForwardingMiddleware> logger)
 {
     [InlineArray(2)]
     private struct TriedInstances
@@ -62,7 +63,7 @@ internal sealed class ForwardingMiddleware(
                         }
                         finally
                         {
-                            failure = EndTry(context, request, instance, error, began, attempt);
+                            failure = EndTry(context, request, instance, error, began, attempt, isDirect);
                         }
 
                         if (failure == Refusal.None)
@@ -177,7 +178,7 @@ internal sealed class ForwardingMiddleware(
 
     /// <summary>Tells the instance and the log how a try ended.</summary>
     /// <returns>None: the client has its answer.</returns>
-    private Refusal EndTry(HttpContext context, GatewayRequest request, Instance instance, ForwarderError error, long began, int attempt)
+    private Refusal EndTry(HttpContext context, GatewayRequest request, Instance instance, ForwarderError error, long began, int attempt, bool isDirect)
     {
         var exception = error == ForwarderError.None ? null : request.ForwardFailure ?? context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var late = error == ForwarderError.RequestTimedOut
@@ -185,7 +186,13 @@ internal sealed class ForwardingMiddleware(
         request.Watch.Dispose();
         request.EndDeadline();
         var failure = FailureOf(error, exception, late, request, context);
-        instance.End(OutcomeOf(error, failure, context), (request.HeadAt == 0 ? time.GetTimestamp() : request.HeadAt) - began);
+        var ended = request.HeadAt == 0 ? time.GetTimestamp() : request.HeadAt;
+        instance.End(OutcomeOf(error, failure, context), ended - began);
+        if (isDirect)
+        {
+            requests.Sent(instance, context.Request.Method, request.HeadAt == 0 ? 0 : context.Response.StatusCode, time.GetElapsedTime(began, ended));
+        }
+
         if (late)
         {
             request.LeaveOverload(sample: true);

@@ -32,6 +32,11 @@ internal static class ForwardingServices
         });
 
         // Continuations run on the socket's thread: measured, a quarter less CPU per request. Nothing on the request path blocks.
-        builder.Services.Configure<SocketTransportOptions>(static sockets => sockets.UnsafePreferInlineScheduling = InlineScheduling.IsOn);
+        // A buffer is there before there are bytes: a system call less for each request, 4 KB more for each connection that waits.
+        builder.Services.Configure<SocketTransportOptions>(static sockets =>
+        {
+            sockets.UnsafePreferInlineScheduling = InlineScheduling.IsOn;
+            sockets.WaitForDataBeforeAllocatingBuffer = false;
+        });
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using OpenPlatform.Gateway.Balancing;
 using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Gateway.HealthChecks;
+using OpenPlatform.Gateway.Observability;
 
 namespace OpenPlatform.Gateway.Instances;
 
@@ -65,6 +66,9 @@ internal sealed class Instance(InstanceConfig config, BackendState backend, Time
     public CancellationToken Silenced => Volatile.Read(ref _silence).Token;
 
     public bool IsEjected => Health.OutBecause is not null;
+
+    /// <summary>How long tries took; made by <see cref="RequestMetrics"/>.</summary>
+    public DurationTable? Durations { get; set; }
 
     /// <summary>Those of the requests that go to it directly.</summary>
     public DirectConnections Connections { get; } = new(config.Address);

@@ -1,3 +1,4 @@
+using OpenPlatform.ServiceDefaults.Telemetry;
 namespace OpenPlatform.Gateway.Observability;
 
 internal static class ObservabilityServices
@@ -5,7 +6,8 @@ internal static class ObservabilityServices
     public static void AddObservability(this IServiceCollection services)
     {
         services.AddOptionsWithValidateOnStart<ObservabilityOptions, ObservabilityOptionsValidator>().BindConfiguration(ObservabilityOptions.Section);
-        services.AddSingleton<DecisionRing>().AddSingleton<RequestObserver>().AddSingleton<StateMetrics>();
+        services.AddSingleton<DecisionRing>().AddSingleton<RequestObserver>().AddSingleton<StateMetrics>().AddSingleton<RequestMetrics>();
+        services.AddSingleton(new ReplacedMeter("Microsoft.AspNetCore.Hosting"));
         services.AddSingleton<AccessLog>().AddHostedService(static provider => provider.GetRequiredService<AccessLog>());
     }
 

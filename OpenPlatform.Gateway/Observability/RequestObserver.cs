@@ -10,7 +10,7 @@ namespace OpenPlatform.Gateway.Observability;
 /// Around all steps: when a request has ended, its access log line, the attributes of its span, and, for a sample and for every
 /// refusal, what each step decided. The sample runs through a pipeline of its own, so that all others pass no clock.
 /// </summary>
-internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayMetrics metrics, IOptions<ObservabilityOptions> options, TimeProvider time)
+internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayMetrics metrics, RequestMetrics requests, IOptions<ObservabilityOptions> options, TimeProvider time)
 {
     private readonly int _every = options.Value.DecisionEvery;
     private readonly List<string> _names = [];
@@ -44,6 +44,7 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
     public Task InvokeAsync(HttpContext context)
     {
         var began = Stopwatch.GetTimestamp();
+        var begun = requests.Begin(context.Request);
         StepClock? clock = null;
         if (_every > 0 && ++_count % _every == 0)
         {
@@ -53,10 +54,10 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
         var running = (clock is null ? _plain : _timed)(context);
         if (!running.IsCompletedSuccessfully)
         {
-            return FinishAsync(running, context, began, clock);
+            return FinishAsync(running, context, began, begun, clock);
         }
 
-        Finish(context, began, clock);
+        Finish(context, began, begun, clock);
         return Task.CompletedTask;
     }
 
@@ -71,7 +72,7 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
         return Decisions(context, context.Features.Get<GatewayRequest>()!, began, clock);
     }
 
-    private async Task FinishAsync(Task running, HttpContext context, long began, StepClock? clock)
+    private async Task FinishAsync(Task running, HttpContext context, long began, int begun, StepClock? clock)
     {
         try
         {
@@ -79,22 +80,24 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
         }
         finally
         {
-            Finish(context, began, clock);
+            Finish(context, began, begun, clock);
         }
     }
 
-    private void Finish(HttpContext context, long began, StepClock? clock)
+    private void Finish(HttpContext context, long began, int begun, StepClock? clock)
     {
-        if (context.Features.Get<GatewayRequest>() is not { Purpose: RequestPurpose.Traffic } request)
+        var request = context.Features.Get<GatewayRequest>();
+        var status = context.Response.StatusCode;
+        var elapsed = Stopwatch.GetElapsedTime(began, Stopwatch.GetTimestamp());
+        requests.End(begun, status, elapsed, counts: request is not { Purpose: not RequestPurpose.Traffic });
+        if (request is not { Purpose: RequestPurpose.Traffic })
         {
             return;
         }
 
-        var status = context.Response.StatusCode;
         var refusal = request.Refusal;
         if (log.Wants(refusal == Refusal.None && status < StatusCodes.Status500InternalServerError))
         {
-            var elapsed = Stopwatch.GetElapsedTime(began);
             log.Write(new(
                 time.GetUtcNow().UtcDateTime - elapsed, elapsed.TotalMilliseconds, context.Request.Method, status, refusal, request.Operation, request.Application?.ApplicationId ?? default,
                 request.RequestId, Activity.Current?.TraceId ?? default, request.Instance?.Prefix, request.ClientAddress));

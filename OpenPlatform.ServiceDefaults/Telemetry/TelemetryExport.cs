@@ -8,8 +8,11 @@ using OpenTelemetry.Trace;
 
 namespace OpenPlatform.ServiceDefaults.Telemetry;
 
+/// <summary>A meter of the platform that is not listened to, because the service has the same instruments itself.</summary>
+public sealed record ReplacedMeter(string Name);
+
 /// <summary>Listens before any other hosted service starts and sends what is left after the last one stopped.</summary>
-internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdentity identity) : IHostedLifecycleService, IDisposable
+internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdentity identity, IEnumerable<ReplacedMeter> replaced) : IHostedLifecycleService, IDisposable
 {
     /// <summary>Longest wait for a collector that is away while the process wants to end.</summary>
     private const int FlushMilliseconds = 3000;
@@ -17,6 +20,13 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
     /// <summary>Label values that others choose (status codes, names and addresses of instances) are bounded: what is more goes into one series
     /// marked <c>otel.metric.overflow</c>.</summary>
     private static int MostSeries(string instrument) => instrument == "http.server.request.duration" ? 400 : 60;
+
+    private static readonly string[] Meters =
+    [
+        "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics", "Microsoft.AspNetCore.Authentication",
+        "Microsoft.AspNetCore.Authorization", "Microsoft.AspNetCore.RateLimiting", "Microsoft.AspNetCore.MemoryPool", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly",
+        "OpenPlatform.*",
+    ];
 
     /// <summary>False when nothing would be sampled or sent: then no request gets a span at all, and trace context passes through as it came.</summary>
     private static bool Traces(IConfiguration configuration) =>
@@ -37,8 +47,7 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
         _metrics = Sdk.CreateMeterProviderBuilder()
             .ConfigureServices(services => services.AddSingleton(configuration))
             .ConfigureResource(resource => resource.AddIdentity(identity, configuration))
-            .AddMeter(
-                "Microsoft.AspNetCore.*", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly", "OpenPlatform.*")
+            .AddMeter([.. Meters.Except(replaced.Select(static meter => meter.Name))])
             .AddView(static instrument => instrument.Name == "http.client.active_requests" // twice a request, to say what the server's says
                 ? MetricStreamConfiguration.Drop
                 : new MetricStreamConfiguration { CardinalityLimit = MostSeries(instrument.Name) })

@@ -19,6 +19,8 @@ internal sealed class DirectConnections(Uri address)
     private readonly int _port = address.Port;
     private int _asked;
 
+    public Uri Address { get; } = address;
+
     /// <summary>For the request's <c>Host</c>: the instance is named by its own address.</summary>
     public string Authority { get; } = address.Authority;
 

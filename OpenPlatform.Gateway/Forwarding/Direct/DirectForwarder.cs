@@ -30,6 +30,9 @@ internal sealed class DirectForwarder : IDisposable
         _sweep = new(static forwarder => ((DirectForwarder)forwarder!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
+    /// <summary>Those that have connections.</summary>
+    public IEnumerable<DirectConnections> InUse => _inUse.Keys;
+
     /// <summary>True for the requests it is made for. A recorded span needs those of HttpClient below it.</summary>
     public static bool Takes(HttpContext context, GatewayRequest request) =>
         !request.HasBody
