@@ -36,6 +36,8 @@ builder.Services
     .AddSnapshots()                             // one change, one revision
     .AddGateways()                              // what each of them runs
     .AddSingleton<ApiStore>()
+    .AddSingleton<RevisionStore>()
+    .AddSingleton<LifecycleStore>()
     .AddSingleton<BackendStore>()
     .AddSingleton<PlanStore>()
     .AddSingleton<OrganizationStore>()

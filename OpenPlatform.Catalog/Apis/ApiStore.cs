@@ -3,60 +3,75 @@ using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Snapshots;
-using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Apis;
 
+/// <summary>APIs and their versions.</summary>
 internal sealed class ApiStore(NpgsqlDataSource database)
 {
-    public async Task<Api?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
+    /// <param name="drafts">False: versions that were never published are not there.</param>
+    public async Task<Api?> FindOrNullAsync(Guid id, bool drafts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await ReadAsync(connection, null, "id = @id", new { id }, cancellationToken)).SingleOrDefault();
+        return (await ReadAsync(connection, null, "id = @id", new { id, drafts }, cancellationToken)).SingleOrDefault();
     }
 
-    public async Task<IReadOnlyList<Api>> ListAsync(PageStart page, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Api>> ListAsync(PageStart page, bool drafts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await ReadAsync(connection, null, "id > @After order by id limit @Fetch", page, cancellationToken);
+        const string Visible = "exists (select from api_versions w where w.api_id = apis.id and (@drafts or w.state <> 'draft'))";
+        return await ReadAsync(connection, null, $"id > @After and {Visible} order by id limit @Fetch", new { page.After, page.Fetch, drafts }, cancellationToken);
     }
 
-    /// <summary>A new API with one published version.</summary>
+    public async Task<ApiVersion?> FindVersionOrNullAsync(Guid apiId, Guid id, bool drafts, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return (await ReadVersionsAsync(connection, null, "v.id = @id and v.api_id = @apiId and (@drafts or v.state <> 'draft')", new { apiId, id, drafts }, cancellationToken)).SingleOrDefault();
+    }
+
+    /// <summary>Null: there is no such API.</summary>
+    public async Task<IReadOnlyList<ApiVersion>?> ListVersionsAsync(Guid apiId, PageStart page, bool drafts, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var versions = await ReadVersionsAsync(connection, null,
+            "v.api_id = @apiId and v.id > @After and (@drafts or v.state <> 'draft') order by v.api_id, v.id limit @Fetch", new { apiId, page.After, page.Fetch, drafts }, cancellationToken);
+        return versions.Count == 0 && !await connection.ExecuteScalarAsync<bool>(new("select exists (select from apis where id = @apiId)", new { apiId }, cancellationToken: cancellationToken))
+            ? null : versions;
+    }
+
+    /// <summary>A new API with one version.</summary>
     public static async Task<Outcome<Api>> InsertAsync(ConfigChange change, Publication publication)
     {
         var id = Guid.CreateVersion7(change.Now);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
             "insert into apis (id, name, created_at) values (@id, @Name, @Now) on conflict (name) do nothing", new { id, publication.Name, change.Now }));
-        return inserted == 0
-            ? CatalogProblem.Conflict("/name", $"there is an API {publication.Name} already; publish another version of it")
-            : await ResultAsync(change, id, await InsertVersionAsync(change, id, publication));
+        if (inserted == 0)
+        {
+            return CatalogProblem.Conflict("/name", $"there is an API {publication.Name} already; publish another version of it");
+        }
+
+        change.Emit("openplatform.api.created", $"apis/{id}", new { id, publication.Name });
+        return await ResultAsync(change, id, await InsertVersionAsync(change, id, publication));
     }
 
-    /// <summary>The API with another published version.</summary>
+    /// <summary>The API with another version.</summary>
     public static async Task<Outcome<Api>> AddVersionAsync(ConfigChange change, Guid id, Publication publication, IfMatch ifMatch) =>
         await ResultAsync(change, id, await TouchAsync(change, id, ifMatch) ?? await InsertVersionAsync(change, id, publication));
 
-    /// <summary>The API with the next revision of one of its versions in force.</summary>
-    public static async Task<Outcome<Api>> AddRevisionAsync(ConfigChange change, Guid id, Guid versionId, Publication publication, IfMatch ifMatch)
-    {
-        if (await TouchAsync(change, id, ifMatch) is { } problem)
-        {
-            return problem;
-        }
+    /// <summary>The API with the next revision of one of its versions, in force or as a draft.</summary>
+    public static async Task<Outcome<Api>> AddRevisionAsync(ConfigChange change, Guid id, Guid versionId, Publication publication, IfMatch ifMatch) =>
+        await ResultAsync(change, id, await TouchAsync(change, id, ifMatch) ?? await RevisionStore.AddAsync(change, id, versionId, publication));
 
-        var revision = await change.Connection.ExecuteScalarAsync<int?>(change.Sql(
-            "update api_versions set current_revision = current_revision + 1 where id = @versionId and api_id = @id returning current_revision", new { id, versionId }));
-        return revision is null
-            ? CatalogProblem.NotFound("API version", versionId)
-            : await ResultAsync(change, id, await InsertRevisionAsync(change, versionId, revision.Value, publication));
-    }
-
-    // Takes part in the API's ETag: a new version or revision is a change of the API.
-    private static async Task<CatalogProblem?> TouchAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    /// <summary>Counts a change of the API; null when it may be made. Versions and revisions take part in the API's ETag.</summary>
+    public static async Task<CatalogProblem?> TouchAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var etag = await change.Connection.ExecuteScalarAsync<long?>(change.Sql("update apis set etag = etag + 1 where id = @id returning etag - 1", new { id }));
         return etag is null ? CatalogProblem.NotFound("API", id) : ifMatch.Check(etag.Value);
     }
+
+    /// <summary>The version as it is now.</summary>
+    public static async Task<ApiVersion> VersionAsync(ConfigChange change, Guid versionId) =>
+        (await ReadVersionsAsync(change.Connection, change.Transaction, "v.id = @versionId", new { versionId }, change.CancellationToken)).Single();
 
     private static async Task<CatalogProblem?> InsertVersionAsync(ConfigChange change, Guid apiId, Publication publication)
     {
@@ -78,87 +93,82 @@ internal sealed class ApiStore(NpgsqlDataSource database)
         var id = Guid.CreateVersion7(change.Now);
         await change.Connection.ExecuteAsync(change.Sql(
             """
-            insert into api_versions (id, api_id, version, base_path, current_revision, created_at)
-            values (@id, @apiId, @Version, @BasePath, 1, @Now)
-            """, new { id, apiId, publication.Version, publication.BasePath, change.Now }));
-        return await InsertRevisionAsync(change, id, 1, publication);
-    }
-
-    private static async Task<CatalogProblem?> InsertRevisionAsync(ConfigChange change, Guid versionId, int revision, Publication publication)
-    {
-        if (!await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from backends where id = @BackendId)", new { publication.BackendId })))
+            insert into api_versions (id, api_id, version, base_path, state, current_revision, created_at)
+            values (@id, @apiId, @Version, @BasePath, @State, @Revision, @Now)
+            """,
+            new { id, apiId, publication.Version, publication.BasePath, State = publication.IsDraft ? "draft" : "published", Revision = publication.IsDraft ? (int?)null : 1, change.Now }));
+        if (!publication.IsDraft)
         {
-            return CatalogProblem.Invalid(new ProblemError("/backendId", $"names no backend: {publication.BackendId}"));
+            RevisionStore.EmitPublished(change, apiId, id, 1);
         }
 
-        await change.Connection.ExecuteAsync(change.Sql(
-            """
-            insert into api_revisions (version_id, revision, backend_id, document, policies, created_at)
-            values (@versionId, @revision, @BackendId, @Document::json, @Policies::jsonb, @Now);
-
-            insert into api_operations (version_id, revision, ordinal, operation_id, method, path_template, policies)
-            select @versionId, @revision, ordinality - 1, operation_id, method, path_template, policies::jsonb
-            from unnest(@Ids, @Methods, @Paths, @OperationPolicies) with ordinality as t (operation_id, method, path_template, policies, ordinality);
-            """,
-            new
-            {
-                versionId, revision, publication.BackendId, publication.Document, change.Now,
-                Ids = publication.Operations.Select(static operation => operation.OperationId).ToArray(),
-                Methods = publication.Operations.Select(static operation => operation.Method).ToArray(),
-                Paths = publication.Operations.Select(static operation => operation.PathTemplate).ToArray(),
-                Policies = PolicyJson.Text(publication.Policies, SnapshotJson.Default.ApiPolicies),
-                OperationPolicies = publication.Operations.Select(static operation => PolicyJson.Text(operation.Policies, SnapshotJson.Default.OperationPolicies)).ToArray(),
-            }));
-        change.PointerOf = (snapshot, pointer) => PointerOf(snapshot, versionId, pointer);
-        return null;
-    }
-
-    // What only the whole snapshot shows about the version that was just written, such as a base path.
-    private static string? PointerOf(Snapshot snapshot, Guid versionId, string pointer)
-    {
-        var index = snapshot.Apis.Select(static api => api.VersionId).ToList().IndexOf(versionId);
-        var prefix = $"/apis/{index}/";
-        return pointer.StartsWith(prefix, StringComparison.Ordinal) ? Publication.InRequestOrNull(pointer[(prefix.Length - 1)..]) : null;
+        return await RevisionStore.InsertAsync(change, id, 1, publication);
     }
 
     private static async Task<Outcome<Api>> ResultAsync(ConfigChange change, Guid id, CatalogProblem? problem) =>
-        problem is not null ? problem : (await ReadAsync(change.Connection, change.Transaction, "id = @id", new { id }, change.CancellationToken)).Single();
+        problem is not null ? problem : (await ReadAsync(change.Connection, change.Transaction, "id = @id", new { id, drafts = true }, change.CancellationToken)).Single();
 
     private static async Task<IReadOnlyList<Api>> ReadAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, string where, object parameters, CancellationToken cancellationToken)
     {
         // One statement, so that an API never shows the versions of one moment with the operations of another.
-        var rows = await connection.QueryAsync<Row>(new CommandDefinition(
+        var rows = await connection.QueryAsync<ApiRow, VersionRow, (ApiRow Api, VersionRow Version)>(new CommandDefinition(
             $"""
             with page as (select id, name, created_at, etag from apis where {where})
-            select a.id, a.name, a.created_at, a.etag,
-                   v.id as version_id, v.version, v.current_revision as revision, v.base_path, r.backend_id, r.policies::text, v.created_at as version_created_at,
-                   array(select operation_id  from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as operation_ids,
-                   array(select method        from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as methods,
-                   array(select path_template from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as path_templates,
-                   array(select policies::text from api_operations where version_id = v.id and revision = v.current_revision order by ordinal) as operation_policies
+            select a.id, a.name, a.created_at, a.etag, {VersionColumns}
             from page a
-            join api_versions v on v.api_id = a.id
-            join api_revisions r on r.version_id = v.id and r.revision = v.current_revision
+            join api_versions v on v.api_id = a.id and (@drafts or v.state <> 'draft')
+            {Shown}
             order by a.id, v.id
-            """, parameters, transaction, cancellationToken: cancellationToken));
+            """, parameters, transaction, cancellationToken: cancellationToken), static (api, version) => (api, version), splitOn: "version_id");
         return
         [
             .. from row in rows
-               group row.ToVersion() by new { row.Id, row.Name, row.CreatedAt, row.Etag } into api
+               group row.Version.ToVersion() by row.Api into api
                select new Api(api.Key.Id, api.Key.Name, [.. api], api.Key.CreatedAt, api.Key.Etag),
         ];
     }
 
-    private sealed record Row(
-        Guid Id, string Name, DateTimeOffset CreatedAt, long Etag,
-        Guid VersionId, string Version, int Revision, string BasePath, Guid BackendId, string? Policies, DateTimeOffset VersionCreatedAt,
+    private static async Task<IReadOnlyList<ApiVersion>> ReadVersionsAsync(
+        NpgsqlConnection connection, NpgsqlTransaction? transaction, string where, object parameters, CancellationToken cancellationToken)
+    {
+        var rows = await connection.QueryAsync<VersionRow>(new CommandDefinition(
+            $"select {VersionColumns} from api_versions v join apis a on a.id = v.api_id {Shown} where {where}", parameters, transaction, cancellationToken: cancellationToken));
+        return [.. rows.Select(static row => row.ToVersion())];
+    }
+
+    // The revision in force, or the draft as long as nothing is.
+    private const string Shown =
+        """
+        left join lateral (select max(revision) as revision from api_revisions d where d.version_id = v.id and d.published_at is null) draft on true
+        join api_revisions r on r.version_id = v.id and r.revision = coalesce(v.current_revision, draft.revision)
+        """;
+
+    private const string VersionColumns =
+        """
+        v.id as version_id, a.etag, v.version, v.state, v.current_revision as revision, draft.revision as draft, v.base_path, r.backend_id, r.policies::text, r.findings::text,
+        v.deprecated_at, v.sunset_at, v.successor_id, v.documentation, v.retired_at, v.blocked_reason, v.blocked_at, v.blocked_until, v.created_at as version_created_at,
+        array(select operation_id  from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as operation_ids,
+        array(select method        from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as methods,
+        array(select path_template from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as path_templates,
+        array(select policies::text from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as operation_policies
+        """;
+
+    private sealed record ApiRow(Guid Id, string Name, DateTimeOffset CreatedAt, long Etag);
+
+    private sealed record VersionRow(
+        Guid VersionId, long Etag, string Version, string State, int? Revision, int? Draft, string BasePath, Guid? BackendId, string? Policies, string? Findings,
+        DateTimeOffset? DeprecatedAt, DateTimeOffset? SunsetAt, Guid? SuccessorId, string? Documentation, DateTimeOffset? RetiredAt,
+        string? BlockedReason, DateTimeOffset? BlockedAt, DateTimeOffset? BlockedUntil, DateTimeOffset VersionCreatedAt,
         string[] OperationIds, string[] Methods, string[] PathTemplates, string?[] OperationPolicies)
     {
         public ApiVersion ToVersion() => new(
-            VersionId, Version, Revision, BasePath, BackendId,
+            VersionId, Version, Enum.Parse<VersionState>(State, ignoreCase: true), Revision, Draft, BasePath, BackendId,
             [.. OperationIds.Select((id, i) => new ApiOperation(id, Methods[i], PathTemplates[i], PolicyJson.Element(OperationPolicies[i])))],
-            PolicyJson.Element(Policies), VersionCreatedAt);
+            PolicyJson.Element(Policies),
+            DeprecatedAt is { } deprecated ? new(deprecated, SunsetAt, SuccessorId, Documentation, RetiredAt) : null,
+            BlockedAt is { } blocked ? new(BlockedReason!, blocked, BlockedUntil) : null,
+            RevisionStore.FindingsOf(Findings), VersionCreatedAt, Etag);
     }
 
     private sealed record Taken(bool Version, bool BasePath);

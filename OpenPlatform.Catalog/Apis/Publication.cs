@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OpenPlatform.Catalog.Apis.Documents;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Contracts.Snapshots;
@@ -7,17 +8,27 @@ namespace OpenPlatform.Catalog.Apis;
 
 /// <summary>The part of a request that becomes a revision.</summary>
 internal sealed record RevisionParts(
-    Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi, JsonElement? Policies, IReadOnlyDictionary<string, JsonElement>? OperationPolicies);
+    Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi, JsonElement? Policies, IReadOnlyDictionary<string, JsonElement>? OperationPolicies,
+    bool ValidateBodies, bool Draft)
+{
+    /// <summary>Where the document stands in the request; empty when it is the whole request.</summary>
+    public string DocumentPointer { get; init; } = "/openApi";
+}
 
-/// <summary>A checked request to publish: what goes into the rows.</summary>
-/// <param name="Document">The OpenAPI document as it came, or null.</param>
+/// <summary>A checked request: what goes into the rows.</summary>
+/// <param name="Document">The OpenAPI document as JSON, or null.</param>
+/// <param name="Findings">What lint says of it.</param>
+/// <param name="DocumentPointer">Where it stands in the request.</param>
 internal sealed record Publication(
-    string Name, string Version, string BasePath, Guid BackendId, IReadOnlyList<OperationModel> Operations, ApiPolicies? Policies, string? Document)
+    string Name, string Version, string BasePath, Guid BackendId, IReadOnlyList<OperationModel> Operations, ApiPolicies? Policies,
+    string? Document, IReadOnlyList<LintFinding> Findings, bool IsDraft, string DocumentPointer)
 {
     /// <summary>Stands for a part that the request does not have because it is in the database, where it was checked.</summary>
     public const string Known = "known";
 
     public const int MaxOperations = 5_000;
+
+    public static Outcome<Publication> OfRevision(RevisionParts parts) => Of(Known, Known, "/" + Known, parts);
 
     public static Outcome<Publication> Of(string? name, string? version, string? basePath, RevisionParts parts)
     {
@@ -37,18 +48,32 @@ internal sealed record Publication(
             return check.Problem!;
         }
 
-        AddPolicies(parts, imported, check);
+        AddPolicies(parts, imported.Operations, check);
+        if (parts.ValidateBodies)
+        {
+            policies = AddBodies(parts, imported, policies, check);
+        }
+
         var candidate = new ApiModel(
             Guid.CreateVersion7(), name ?? Known, version ?? Known, Guid.CreateVersion7(), 1, basePath ?? "/" + Known, Guid.CreateVersion7(),
-            [.. imported.Select(static operation => operation.Model)])
+            [.. imported.Operations.Select(static operation => operation.Model)])
         {
             Policies = policies,
         };
-        check.Snapshot(Alone(candidate), pointer => InTermsOfRequest(pointer, imported));
+        check.Snapshot(Alone(candidate), pointer => imported.InTermsOfRequest(pointer));
+        if (check.Problem is { } problem)
+        {
+            return problem;
+        }
 
-        return check.Problem is { } problem
-            ? problem
-            : new Publication(name!, version!, basePath!, parts.BackendId!.Value, candidate.Operations, policies, parts.OpenApi?.GetRawText());
+        // A draft may be wrong by the rules, as long as it can be read.
+        if (!parts.Draft && imported.Errors() is { Count: > 0 } errors)
+        {
+            return CatalogProblem.Invalid(errors);
+        }
+
+        return new Publication(
+            name!, version!, basePath!, parts.BackendId!.Value, candidate.Operations, policies, imported.Json, imported.Findings, parts.Draft, parts.DocumentPointer);
 
         void Required(string pointer, string? value)
         {
@@ -62,25 +87,23 @@ internal sealed record Publication(
     /// <summary>A pointer into the snapshot, below the version, as one into the request; null: not about what a request says.</summary>
     /// <param name="pointer">Such as <c>/policies/cors/origins/0</c>.</param>
     public static string? InRequestOrNull(string pointer) =>
-        pointer.StartsWith("/basePath", StringComparison.Ordinal) || pointer.StartsWith("/backendId", StringComparison.Ordinal)
-        || pointer.StartsWith("/policies", StringComparison.Ordinal) || pointer.StartsWith("/version", StringComparison.Ordinal) ? pointer : null;
+        ((string[])["/basePath", "/backendId", "/policies", "/version"]).Any(member => pointer.StartsWith(member, StringComparison.Ordinal)) ? pointer : null;
 
     /// <summary>The operations and where each stands in the request; null when there is nothing to go on with.</summary>
-    private static ImportedOperation[]? Import(RevisionParts parts, RequestCheck check)
+    private static ImportedRevision? Import(RevisionParts parts, RequestCheck check)
     {
-        var (operations, openApi) = (parts.Operations, parts.OpenApi);
-        if ((operations is null) == (openApi is null))
+        if ((parts.Operations is null) == (parts.OpenApi is null))
         {
             check.Add("/operations", "give either operations or openApi, a document to take them from");
             return null;
         }
 
-        ImportedOperation[]? imported = operations is not null
-            ? [.. operations.Select((o, i) => new ImportedOperation(Model(o, $"/operations/{i}"), $"/operations/{i}", IsImported: false))]
-            : OpenApiImport.Read(openApi!.Value, "/openApi", check)?.ToArray();
-        if (imported is { Length: 0 or > MaxOperations })
+        var imported = parts.Operations is { } operations
+            ? new ImportedRevision([.. operations.Select((o, i) => new ImportedOperation(Model(o, $"/operations/{i}"), $"/operations/{i}", null))], null, null, [], "")
+            : ImportedRevision.OfDocument(parts.OpenApi!.Value, parts.DocumentPointer, check);
+        if (imported is { Operations.Length: 0 or > MaxOperations })
         {
-            check.Add(operations is not null ? "/operations" : "/openApi/paths", $"must be 1 to {MaxOperations} operations");
+            check.Add(parts.Operations is not null ? "/operations" : parts.DocumentPointer + "/paths", $"must be 1 to {MaxOperations} operations");
             return null;
         }
 
@@ -114,6 +137,33 @@ internal sealed record Publication(
         }
     }
 
+    /// <summary>What the document says of bodies, where the request does not say something else.</summary>
+    private static ApiPolicies? AddBodies(RevisionParts parts, ImportedRevision imported, ApiPolicies? policies, RequestCheck check)
+    {
+        if (imported.Document is null)
+        {
+            check.Add("/validateBodies", "needs openApi, a document that says what bodies look like");
+            return policies;
+        }
+
+        for (var i = 0; i < imported.Operations.Length; i++)
+        {
+            var operation = imported.Operations[i];
+            if (DocumentImport.BodyPolicies(operation.Described!) is { } bodies)
+            {
+                var own = operation.Model.Policies ?? new();
+                imported.Operations[i] = operation with
+                {
+                    Model = operation.Model with { Policies = own with { Body = own.Body ?? bodies.Body, RequestSchema = own.RequestSchema ?? bodies.RequestSchema } },
+                    HasOwnSchema = own.RequestSchema is not null,
+                };
+            }
+        }
+
+        return policies?.Schemas is not null ? policies
+            : DocumentImport.RequestSchemas(imported.Document) is { } schemas ? (policies ?? new()) with { Schemas = imported.SchemasOfDocument(schemas) } : policies;
+    }
+
     /// <summary>A snapshot of this version alone, where everything that its policies refer to is there: whether it really is, the write finds out.</summary>
     private static Snapshot Alone(ApiModel api)
     {
@@ -127,28 +177,4 @@ internal sealed record Publication(
             Applications = [.. applications.Select(static id => new ApplicationModel(id, id, Known, false))],
         };
     }
-
-    private static string? InTermsOfRequest(string pointer, ImportedOperation[] operations)
-    {
-        const string Prefix = "/apis/0/operations/";
-        if (!pointer.StartsWith(Prefix, StringComparison.Ordinal))
-        {
-            return pointer.StartsWith("/apis/0", StringComparison.Ordinal) ? pointer["/apis/0".Length..] : null;
-        }
-
-        var rest = pointer[Prefix.Length..].Split('/', 2);
-        var operation = operations[int.Parse(rest[0])];
-        if (rest[1].StartsWith("policies", StringComparison.Ordinal) && operation.PoliciesPointer is { } policies)
-        {
-            return policies + rest[1]["policies".Length..];
-        }
-
-        // In a document the path and method are not members but the way to the operation.
-        return operation.IsImported && rest[1] != "operationId" ? operation.Pointer : $"{operation.Pointer}/{rest[1]}";
-    }
 }
-
-/// <param name="Pointer">Where it stands in the request.</param>
-/// <param name="IsImported">True: in an OpenAPI document; false: in the list of operations.</param>
-/// <param name="PoliciesPointer">Where its policies stand, when that is elsewhere.</param>
-internal sealed record ImportedOperation(OperationModel Model, string Pointer, bool IsImported, string? PoliciesPointer = null);

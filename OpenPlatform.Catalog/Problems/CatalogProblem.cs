@@ -45,6 +45,10 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
     public static CatalogProblem Conflict(string pointer, string detail) =>
         new(StatusCodes.Status409Conflict, "conflict", "It conflicts with what is there", null, [new(pointer, detail)]);
 
+    /// <summary>Callers that work now would fail.</summary>
+    public static CatalogProblem Breaking(IReadOnlyList<ProblemError> errors) =>
+        new(StatusCodes.Status409Conflict, "breaking-change", "It breaks callers", "Publish it as a new version of the API; docs/publishing.md explains each rule.", errors);
+
     public static CatalogProblem Changed() =>
         new(StatusCodes.Status412PreconditionFailed, "precondition-failed", "It was changed meanwhile", "Read it again and repeat the change with its new ETag in If-Match.", []);
 

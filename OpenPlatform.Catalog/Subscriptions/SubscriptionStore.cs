@@ -62,7 +62,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         var offer = await OfferAsync(change, request.VersionId!.Value, request.PlanId!.Value);
         if (!offer.Version)
         {
-            check.Add("/versionId", $"names no API version: {request.VersionId}");
+            check.Add("/versionId", $"names no published API version: {request.VersionId}");
         }
 
         if (offer.ProblemWith(request.PlanId.Value) is { } wrong)
@@ -196,7 +196,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
 
     private static Task<Offer> OfferAsync(ConfigChange change, Guid version, Guid plan) => change.Connection.QuerySingleAsync<Offer>(change.Sql(
         """
-        select exists (select from api_versions where id = @version) as version,
+        select exists (select from api_versions where id = @version and state in ('published', 'deprecated')) as version,
                (select state from plans where id = @plan) as plan_state,
                (select approval_required from plans where id = @plan) as approval_required,
                not exists (select from plan_offers where plan_id = @plan)

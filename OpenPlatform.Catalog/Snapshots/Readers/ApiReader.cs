@@ -11,10 +11,12 @@ internal static class ApiReader
     {
         await using var rows = await change.Connection.QueryMultipleAsync(change.Sql(
             """
-            select v.api_id, a.name, v.version, v.id as version_id, v.current_revision as revision, v.base_path, r.backend_id, r.policies::text
+            select v.api_id, a.name, v.version, v.id as version_id, v.current_revision as revision, v.base_path, r.backend_id, r.policies::text,
+                   v.state, v.deprecated_at, v.sunset_at, s.base_path as successor, v.documentation, v.blocked_reason, v.blocked_until
             from api_versions v
             join apis a on a.id = v.api_id
             join api_revisions r on r.version_id = v.id and r.revision = v.current_revision
+            left join api_versions s on s.id = v.successor_id
             where @versions::uuid[] is null or v.id = any(@versions)
             order by v.id;
 
@@ -29,11 +31,15 @@ internal static class ApiReader
         return snapshot with { Apis = [.. apis.Select(v => v.ToModel([.. operations[v.VersionId]]))] };
     }
 
-    private sealed record VersionRow(Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId, string? Policies)
+    private sealed record VersionRow(
+        Guid ApiId, string Name, string Version, Guid VersionId, int Revision, string BasePath, Guid BackendId, string? Policies,
+        string State, DateTimeOffset? DeprecatedAt, DateTimeOffset? SunsetAt, string? Successor, string? Documentation, string? BlockedReason, DateTimeOffset? BlockedUntil)
     {
         public ApiModel ToModel(IReadOnlyList<OperationModel> operations) => new(ApiId, Name, Version, VersionId, Revision, BasePath, BackendId, operations)
         {
             Policies = PolicyJson.Model(Policies, SnapshotJson.Default.ApiPolicies),
+            Lifecycle = State == LifecycleStates.Published ? null : new(State, DeprecatedAt, SunsetAt, Successor, Documentation),
+            Blocked = BlockedReason is null ? null : new(BlockedReason, BlockedUntil),
         };
     }
 

@@ -1,0 +1,35 @@
+using System.Text.Json;
+using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Contracts.Snapshots;
+
+namespace OpenPlatform.Catalog.Apis;
+
+/// <summary>A revision of which only the document is new.</summary>
+internal static class DocumentParts
+{
+    /// <param name="before">Where backend and policies come from; those of operations that are gone go with them.</param>
+    /// <param name="validateBodies">True: bodies are checked by the new document, whatever checked them before.</param>
+    public static RevisionParts Of(string text, RevisionContent before, bool validateBodies, bool draft)
+    {
+        var policies = PolicyJson.Model(before.Policies, SnapshotJson.Default.ApiPolicies);
+        if (validateBodies)
+        {
+            policies = policies is null ? null : policies with { Schemas = null };
+        }
+
+        var document = Documents.DocumentText.Parse(text).Document;
+        var named = document is { } json && Documents.ApiDocument.Read(json).Document is { } read ? read.Operations.Select(static operation => operation.OperationId).ToHashSet(StringComparer.Ordinal) : [];
+        var operations = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var operation in before.Operations.Where(operation => operation.Policies is not null && named.Contains(operation.OperationId)))
+        {
+            var own = PolicyJson.Model(operation.Policies, SnapshotJson.Default.OperationPolicies)!;
+            operations[operation.OperationId] = JsonSerializer.SerializeToElement(validateBodies ? own with { Body = null, RequestSchema = null } : own, SnapshotJson.Default.OperationPolicies);
+        }
+
+        return new(before.BackendId, null, document ?? JsonSerializer.SerializeToElement(text),
+            policies is null ? null : JsonSerializer.SerializeToElement(policies, SnapshotJson.Default.ApiPolicies), operations, validateBodies, draft)
+        {
+            DocumentPointer = "",
+        };
+    }
+}
