@@ -56,6 +56,7 @@ builder.Services
     .AddSingleton<IDeclaredKind, DeclaredBackends>()
     .AddSingleton<IDeclaredKind, DeclaredPlans>()
     .AddSingleton<IDeclaredKind, DeclaredApplications>()
+    .AddSingleton<IDeclaredKind, DeclaredApis>()
     .AddAdminDocument();                        // OpenAPI
 if (builder.Environment.IsDevelopment())
 {

@@ -19,6 +19,7 @@ internal static class ApiEndpoints
         apis.MapGet("/{id:guid}/versions/{versionId:guid}", GetVersion).Needs(Permission.ReadApis).Reads<ApiVersion>("GetVersion", "One version; its ETag is that of the API.");
         apis.MapDelete("/{id:guid}/versions/{versionId:guid}", DeleteVersion).Needs(Permission.WriteApis)
             .Deletes("DeleteVersion", "Takes away a version that is a draft or retired and that nobody was ever subscribed to.");
+        admin.MapDocumentCheck();
         apis.MapRevisions();
         apis.MapLifecycle();
     }

@@ -14,32 +14,37 @@ namespace OpenPlatform.Catalog.Apis;
 /// <param name="Policies">What gateways do for the version beyond routing: <see cref="ApiPolicies"/>.</param>
 /// <param name="OperationPolicies">By operation id, what differs for one operation of the document: <see cref="Contracts.Snapshots.OperationPolicies"/>.</param>
 /// <param name="ValidateBodies">True: gateways check request bodies against the document's media types and schemas.</param>
+/// <param name="RequireScopes">True: operations ask for the OAuth scopes that the document names.</param>
+/// <param name="KeepExamples">True: operations carry the mock answer of their document, for when <c>mock</c> is on.</param>
 /// <param name="Draft">True: it can be changed until it is published; otherwise it is in force at once.</param>
 public sealed record ApiRequest(
     [property: Required] string? Name, [property: Required] string? Version, [property: Required] string? BasePath, [property: Required] Guid? BackendId,
     IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null, JsonElement? Policies = null,
-    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null, bool ValidateBodies = false, bool Draft = false)
+    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null,
+    bool ValidateBodies = false, bool RequireScopes = false, bool KeepExamples = false, bool Draft = false)
 {
     internal Outcome<Publication> Check() =>
-        Publication.Of(Name, Version, BasePath, new(BackendId, Operations, OpenApi, Policies, OperationPolicies, ValidateBodies, Draft));
+        Publication.Of(Name, Version, BasePath, new(BackendId, Operations, OpenApi, Policies, OperationPolicies, new(ValidateBodies, RequireScopes, KeepExamples), Draft));
 }
 
 /// <summary>Another version of an API. Members as in <see cref="ApiRequest"/>.</summary>
 public sealed record VersionRequest(
     [property: Required] string? Version, [property: Required] string? BasePath, [property: Required] Guid? BackendId,
     IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null, JsonElement? Policies = null,
-    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null, bool ValidateBodies = false, bool Draft = false)
+    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null,
+    bool ValidateBodies = false, bool RequireScopes = false, bool KeepExamples = false, bool Draft = false)
 {
     internal Outcome<Publication> Check() =>
-        Publication.Of(Publication.Known, Version, BasePath, new(BackendId, Operations, OpenApi, Policies, OperationPolicies, ValidateBodies, Draft));
+        Publication.Of(Publication.Known, Version, BasePath, new(BackendId, Operations, OpenApi, Policies, OperationPolicies, new(ValidateBodies, RequireScopes, KeepExamples), Draft));
 }
 
 /// <summary>The next revision of a version, or the whole content of its draft. Members as in <see cref="ApiRequest"/>.</summary>
 public sealed record RevisionRequest(
     [property: Required] Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations = null, JsonElement? OpenApi = null, JsonElement? Policies = null,
-    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null, bool ValidateBodies = false, bool Draft = false)
+    IReadOnlyDictionary<string, JsonElement>? OperationPolicies = null,
+    bool ValidateBodies = false, bool RequireScopes = false, bool KeepExamples = false, bool Draft = false)
 {
-    internal Outcome<Publication> Check() => Publication.OfRevision(new(BackendId, Operations, OpenApi, Policies, OperationPolicies, ValidateBodies, Draft));
+    internal Outcome<Publication> Check() => Publication.OfRevision(new(BackendId, Operations, OpenApi, Policies, OperationPolicies, new(ValidateBodies, RequireScopes, KeepExamples), Draft));
 }
 
 /// <param name="OperationId">1 to 128 characters, unique in its version.</param>

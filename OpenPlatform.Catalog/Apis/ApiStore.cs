@@ -60,7 +60,7 @@ internal sealed class ApiStore(NpgsqlDataSource database)
 
     /// <summary>The API with the next revision of one of its versions, in force or as a draft.</summary>
     public static async Task<Outcome<Api>> AddRevisionAsync(ConfigChange change, Guid id, Guid versionId, Publication publication, IfMatch ifMatch) =>
-        await ResultAsync(change, id, await TouchAsync(change, id, ifMatch) ?? await RevisionStore.AddAsync(change, id, versionId, publication));
+        await ResultAsync(change, id, await TouchAsync(change, id, ifMatch) ?? (await RevisionStore.AddAsync(change, id, versionId, publication)).Problem);
 
     /// <summary>Counts a change of the API; null when it may be made. Versions and revisions take part in the API's ETag.</summary>
     public static async Task<CatalogProblem?> TouchAsync(ConfigChange change, Guid id, IfMatch ifMatch)
@@ -73,7 +73,7 @@ internal sealed class ApiStore(NpgsqlDataSource database)
     public static async Task<ApiVersion> VersionAsync(ConfigChange change, Guid versionId) =>
         (await ReadVersionsAsync(change.Connection, change.Transaction, "v.id = @versionId", new { versionId }, change.CancellationToken)).Single();
 
-    private static async Task<CatalogProblem?> InsertVersionAsync(ConfigChange change, Guid apiId, Publication publication)
+    public static async Task<CatalogProblem?> InsertVersionAsync(ConfigChange change, Guid apiId, Publication publication)
     {
         var taken = await change.Connection.QuerySingleAsync<Taken>(change.Sql(
             """

@@ -27,7 +27,7 @@ internal static class DocumentParts
         }
 
         return new(before.BackendId, null, document ?? JsonSerializer.SerializeToElement(text),
-            policies is null ? null : JsonSerializer.SerializeToElement(policies, SnapshotJson.Default.ApiPolicies), operations, validateBodies, draft)
+            policies is null ? null : JsonSerializer.SerializeToElement(policies, SnapshotJson.Default.ApiPolicies), operations, DocumentUse.Nothing with { Bodies = validateBodies }, draft)
         {
             DocumentPointer = "",
         };

@@ -6,10 +6,19 @@ using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Apis;
 
+/// <summary>What gateways take from a document beside its operations.</summary>
+/// <param name="Bodies">They check request bodies against it.</param>
+/// <param name="Scopes">They ask for the scopes that it names.</param>
+/// <param name="Examples">They keep its examples, to answer with them where <c>mock</c> is on.</param>
+internal sealed record DocumentUse(bool Bodies, bool Scopes, bool Examples)
+{
+    public static DocumentUse Nothing { get; } = new(false, false, false);
+}
+
 /// <summary>The part of a request that becomes a revision.</summary>
 internal sealed record RevisionParts(
     Guid? BackendId, IReadOnlyList<OperationRequest?>? Operations, JsonElement? OpenApi, JsonElement? Policies, IReadOnlyDictionary<string, JsonElement>? OperationPolicies,
-    bool ValidateBodies, bool Draft)
+    DocumentUse Use, bool Draft)
 {
     /// <summary>Where the document stands in the request; empty when it is the whole request.</summary>
     public string DocumentPointer { get; init; } = "/openApi";
@@ -49,9 +58,9 @@ internal sealed record Publication(
         }
 
         AddPolicies(parts, imported.Operations, check);
-        if (parts.ValidateBodies)
+        if (parts.Use != DocumentUse.Nothing)
         {
-            policies = AddBodies(parts, imported, policies, check);
+            policies = AddDescribed(parts.Use, imported, policies, check);
         }
 
         var candidate = new ApiModel(
@@ -137,31 +146,29 @@ internal sealed record Publication(
         }
     }
 
-    /// <summary>What the document says of bodies, where the request does not say something else.</summary>
-    private static ApiPolicies? AddBodies(RevisionParts parts, ImportedRevision imported, ApiPolicies? policies, RequestCheck check)
+    /// <summary>What the document says, where the request does not say something else.</summary>
+    private static ApiPolicies? AddDescribed(DocumentUse use, ImportedRevision imported, ApiPolicies? policies, RequestCheck check)
     {
-        if (imported.Document is null)
+        if (imported.Document is not { } document)
         {
-            check.Add("/validateBodies", "needs openApi, a document that says what bodies look like");
+            check.Add("/openApi", "is needed: a document that says what bodies, scopes and answers there are");
             return policies;
         }
 
         for (var i = 0; i < imported.Operations.Length; i++)
         {
             var operation = imported.Operations[i];
-            if (DocumentImport.BodyPolicies(operation.Described!) is { } bodies)
+            var own = operation.Model.Policies ?? new();
+            var all = DocumentImport.Policies(document, operation.Described!, use, own);
+            imported.Operations[i] = operation with
             {
-                var own = operation.Model.Policies ?? new();
-                imported.Operations[i] = operation with
-                {
-                    Model = operation.Model with { Policies = own with { Body = own.Body ?? bodies.Body, RequestSchema = own.RequestSchema ?? bodies.RequestSchema } },
-                    HasOwnSchema = own.RequestSchema is not null,
-                };
-            }
+                Model = operation.Model with { Policies = all == new OperationPolicies() ? null : all },
+                HasOwnSchema = own.RequestSchema is not null,
+            };
         }
 
-        return policies?.Schemas is not null ? policies
-            : DocumentImport.RequestSchemas(imported.Document) is { } schemas ? (policies ?? new()) with { Schemas = imported.SchemasOfDocument(schemas) } : policies;
+        return !use.Bodies || policies?.Schemas is not null ? policies
+            : DocumentImport.RequestSchemas(document) is { } schemas ? (policies ?? new()) with { Schemas = imported.SchemasOfDocument(schemas) } : policies;
     }
 
     /// <summary>A snapshot of this version alone, where everything that its policies refer to is there: whether it really is, the write finds out.</summary>

@@ -27,12 +27,15 @@ internal static class RevisionEndpoints
         apis.MapPut(Version + "/document", PutDocument).Needs(Permission.WriteApis).Accepts<object>("application/json", "application/yaml")
             .WithMetadata(new RequestSizeLimitAttribute(DocumentText.MaxBytes + 1))
             .Changes<Api>("PublishDocument", "The next revision from an OpenAPI document in JSON or YAML, which is the body; backend and policies are those of the revision before.");
-        apis.MapPost(":check", Check).Needs(Permission.ReadApis).Accepts<object>("application/json", "application/yaml")
-            .WithMetadata(new RequestSizeLimitAttribute(DocumentText.MaxBytes + 1))
-            .Describe("CheckDocument", "What importing an OpenAPI document would find; nothing is written.").Produces<DocumentReport>();
         apis.MapGet(Version + "/operations/{operationId}/mock", Mock).Needs(Permission.ReadApis)
             .Describe("MockOperation", "What an operation would answer, after the examples and schemas of its document.").Produces<MockAnswer>();
     }
+
+    /// <summary>A verb of the collection, which a group of routes below it cannot have.</summary>
+    public static void MapDocumentCheck(this IEndpointRouteBuilder admin) =>
+        admin.MapPost("/apis:check", Check).WithTags("APIs").Needs(Permission.ReadApis).Accepts<object>("application/json", "application/yaml")
+            .WithMetadata(new RequestSizeLimitAttribute(DocumentText.MaxBytes + 1))
+            .Describe("CheckDocument", "What importing an OpenAPI document would find; nothing is written.").Produces<DocumentReport>();
 
     private static async Task<IResult> Add(Guid id, Guid versionId, RevisionRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken)
     {
@@ -101,7 +104,7 @@ internal static class RevisionEndpoints
             var publication = Publication.OfRevision(DocumentParts.Of(text, before!, validateBodies ?? false, draft ?? false));
             return publication.Problem ?? (version.Draft is { } open && draft == true
                 ? await RevisionStore.ReplaceDraftAsync(change, id, versionId, open, publication.Value)
-                : await RevisionStore.AddAsync(change, id, versionId, publication.Value));
+                : (await RevisionStore.AddAsync(change, id, versionId, publication.Value)).Problem);
         }, versionId, cancellationToken);
     }
 

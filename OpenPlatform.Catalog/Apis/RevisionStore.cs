@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Apis.Documents;
@@ -59,31 +60,39 @@ internal sealed class RevisionStore(NpgsqlDataSource database)
         return ApiDocument.Stored(document)?.Operations.FirstOrDefault(operation => operation.OperationId == operationId) is { } found ? MockAnswer.Of(found, status) : null;
     }
 
-    /// <summary>Writes the next revision, and puts it into force unless it is a draft.</summary>
-    public static async Task<CatalogProblem?> AddAsync(ConfigChange change, Guid apiId, Guid versionId, Publication publication)
+    /// <summary>Writes the next revision, and puts it into force unless it is a draft. The second part says what breaks callers.</summary>
+    /// <param name="acceptBreaking">True: what breaks callers is said and not refused. For dry runs.</param>
+    public static async Task<(CatalogProblem? Problem, IReadOnlyList<RevisionChange> Breaking)> AddAsync(
+        ConfigChange change, Guid apiId, Guid versionId, Publication publication, bool acceptBreaking = false)
     {
         if (await LockAsync(change, apiId, versionId) is not { } version)
         {
-            return CatalogProblem.NotFound("API version", versionId);
+            return (CatalogProblem.NotFound("API version", versionId), []);
         }
 
         if (version.State == "retired")
         {
-            return CatalogProblem.Conflict("", "the version is retired: nothing of it is published any more");
+            return (CatalogProblem.Conflict("", "the version is retired: nothing of it is published any more"), []);
         }
 
         if (version.Draft is { } draft)
         {
-            return CatalogProblem.Conflict("", $"revision {draft} is a draft: publish it, change it or delete it first");
+            return (CatalogProblem.Conflict("", $"revision {draft} is a draft: publish it, change it or delete it first"), []);
         }
 
         var revision = version.Last + 1;
         if (await InsertAsync(change, versionId, revision, publication) is { } problem)
         {
-            return problem;
+            return (problem, []);
         }
 
-        return publication.IsDraft ? null : await PutIntoForceAsync(change, apiId, version, revision, publication.DocumentPointer);
+        if (publication.IsDraft)
+        {
+            return (null, []);
+        }
+
+        var changes = await ChangesAsync(change, versionId, version.Current, revision);
+        return (await PutIntoForceAsync(change, apiId, version, revision, publication.DocumentPointer, acceptBreaking ? [] : changes), [.. changes.Where(static found => found.Breaking)]);
     }
 
     /// <summary>Gives the draft another content.</summary>
@@ -221,9 +230,8 @@ internal sealed class RevisionStore(NpgsqlDataSource database)
         """, new { apiId, versionId }));
 
     private static async Task<CatalogProblem?> PutIntoForceAsync(
-        ConfigChange change, Guid apiId, VersionHead version, int revision, string documentAt, IReadOnlyList<RevisionChange>? known = null)
+        ConfigChange change, Guid apiId, VersionHead version, int revision, string documentAt, IReadOnlyList<RevisionChange> changes)
     {
-        var changes = known ?? await ChangesAsync(change, version.Id, version.Current, revision);
         if (changes.Where(static change => change.Breaking).ToArray() is { Length: > 0 } breaking)
         {
             return CatalogProblem.Breaking([.. breaking.Select(found => new ProblemError(found.Pointer.Length == 0 ? "" : documentAt + found.Pointer, $"{found.Rule}: {found.Detail}"))]);
@@ -284,6 +292,16 @@ internal sealed record StoredOperation(string OperationId, string Method, string
 /// <summary>What a revision holds, as it is stored.</summary>
 internal sealed record RevisionContent(Guid? BackendId, string? Policies, string? Document, IReadOnlyList<StoredOperation> Operations)
 {
+    /// <summary>Whether publishing it would change nothing.</summary>
+    public bool IsSameAs(Publication other) =>
+        BackendId == other.BackendId && Same(Document, other.Document) && Same(Policies, PolicyJson.Text(other.Policies, SnapshotJson.Default.ApiPolicies))
+        && Operations.Count == other.Operations.Count
+        && Operations.Zip(other.Operations).All(static pair =>
+            (pair.First.OperationId, pair.First.Method, pair.First.PathTemplate) == (pair.Second.OperationId, pair.Second.Method, pair.Second.PathTemplate)
+            && Same(pair.First.Policies, PolicyJson.Text(pair.Second.Policies, SnapshotJson.Default.OperationPolicies)));
+
+    private static bool Same(string? one, string? other) => one is null || other is null ? one == other : JsonNode.DeepEquals(JsonNode.Parse(one), JsonNode.Parse(other));
+
     public DiffedRevision ToDiffed() =>
         DiffedRevision.Of(Operations.Select(static operation => (operation.Method, operation.PathTemplate)), ApiDocument.Stored(Document));
 }

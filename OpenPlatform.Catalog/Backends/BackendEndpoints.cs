@@ -12,6 +12,8 @@ internal static class BackendEndpoints
         backends.MapPost("/", Create).Needs(Permission.WriteBackends).Creates<Backend>("CreateBackend", "Registers what an API calls: a service with leased instances, fixed addresses, or both.");
         backends.MapGet("/", List).Needs(Permission.ReadBackends).Lists<Backend>("ListBackends", "Backends, oldest first.");
         backends.MapGet("/{id:guid}", Get).Needs(Permission.ReadBackends).Reads<Backend>("GetBackend", "One backend.");
+        backends.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteBackends).Patches<Backend, BackendRequest>("PatchBackend", "Changes a backend; gateways have it with the next revision.");
+        backends.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteBackends).Deletes("DeleteBackend", "Deletes a backend that no revision in force calls.");
     }
 
     private static async Task<IResult> Create(BackendRequest request, ConfigChanges changes, CancellationToken cancellationToken)
@@ -26,4 +28,10 @@ internal static class BackendEndpoints
 
     private static async Task<IResult> Get(Guid id, BackendStore backends, CancellationToken cancellationToken) =>
         ResourceAnswers.Found(await backends.FindOrNullAsync(id, cancellationToken), "backend", id);
+
+    private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Changed(await changes.ApplyAsync(change => BackendStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));
+
+    private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
+        ResourceAnswers.Deleted(await changes.ApplyAsync(change => BackendStore.DeleteAsync(change, id, ifMatch), cancellationToken));
 }

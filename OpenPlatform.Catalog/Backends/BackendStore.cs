@@ -38,6 +38,88 @@ internal sealed class BackendStore(NpgsqlDataSource database)
         return row is null ? CatalogProblem.Conflict("/name", $"there is a backend {backend.Name} already") : row.ToBackend();
     }
 
+    /// <summary>The backend with a merge patch applied, or a conflict about its name.</summary>
+    public static async Task<Outcome<Backend>> PatchAsync(ConfigChange change, Guid id, MergePatch patch, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found;
+        }
+
+        var now = found.Value;
+        var backend = patch.ApplyTo(new BackendRequest(now.Name, now.Service, now.Addresses, now.Protocol, now.Balancing, now.Health, now.Dns)).Check();
+        if (backend.Problem is { } problem)
+        {
+            return problem;
+        }
+
+        if (await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from backends where name = @Name and id <> @id)", new { backend.Value.Name, id })))
+        {
+            return CatalogProblem.Conflict("/name", $"there is a backend {backend.Value.Name} already");
+        }
+
+        // What is the same as before is no change, and keeps its ETag.
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql(
+            $"""
+            update backends set name = @Name, service = @Service, addresses = @Addresses, protocol = @Protocol,
+                balancing = @Balancing::jsonb, health = @Health::jsonb, dns = @Dns::jsonb, etag = etag + 1
+            where id = @Id and (name, service, addresses, protocol, balancing, health, dns)
+                is distinct from (@Name, @Service, @Addresses, @Protocol, @Balancing::jsonb, @Health::jsonb, @Dns::jsonb)
+            returning {Columns}
+            """, Values(change, id, backend.Value)));
+        if (row is null)
+        {
+            return found;
+        }
+
+        change.PointerOf = (snapshot, pointer) => PointerOf(snapshot, id, pointer);
+        return row.ToBackend();
+    }
+
+    /// <summary>True, or a conflict while a revision in force calls it. Past revisions that called it cannot be rolled back to any more.</summary>
+    public static async Task<Outcome<bool>> DeleteAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var found = await LockAsync(change, id, ifMatch);
+        if (found.Problem is not null)
+        {
+            return found.Problem;
+        }
+
+        if (await InUseAsync(change, [id]) is [var use, ..])
+        {
+            return CatalogProblem.Conflict("", $"{use.Version} calls it");
+        }
+
+        await change.Connection.ExecuteAsync(change.Sql("delete from backends where id = @id", new { id }));
+        return true;
+    }
+
+    /// <summary>Which of the backends are called by something that is in force or a draft, and by what: as their own backend, by a split or as a stand-in.</summary>
+    public static async Task<IReadOnlyList<(Guid Id, string Version)>> InUseAsync(ConfigChange change, Guid[] ids) => (await change.Connection.QueryAsync<(Guid, string)>(change.Sql(
+        """
+        select b.id, a.name || '/' || v.version
+        from unnest(@ids) b (id)
+        join api_revisions r on r.backend_id = b.id or jsonb_path_exists(r.policies, '$.** ? (@.backendId == $id || @.alternateBackendId == $id)', jsonb_build_object('id', b.id))
+        join api_versions v on v.id = r.version_id and (v.current_revision = r.revision or r.published_at is null)
+        join apis a on a.id = v.api_id
+        order by 2
+        """, new { ids }))).AsList();
+
+    private static async Task<Outcome<Backend>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
+    {
+        var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from backends where id = @id for update", new { id }));
+        return row is null ? CatalogProblem.NotFound("backend", id)
+            : ifMatch.Check(row.Etag) is { } problem ? problem
+            : row.ToBackend();
+    }
+
+    private static string? PointerOf(Snapshot snapshot, Guid id, string pointer)
+    {
+        var prefix = $"/backends/{snapshot.Backends.Select(static backend => backend.BackendId).ToList().IndexOf(id)}/";
+        return pointer.StartsWith(prefix, StringComparison.Ordinal) ? pointer[(prefix.Length - 1)..] : null;
+    }
+
     /// <summary>Makes the backend of this name so, new or not; one that is so already keeps its ETag. Gives its id.</summary>
     public static Task<Guid> PutAsync(ConfigChange change, BackendModel backend) =>
         change.Connection.QuerySingleAsync<Guid>(change.Sql(

@@ -53,14 +53,20 @@ internal sealed class DeclaredBackends : IDeclaredKind
 
     public async Task DeleteAsync(ConfigChange change, IReadOnlyList<DeclaredName> names, DeclaredReport report)
     {
-        var deleted = (await change.Connection.QueryAsync<string>(change.Sql(
-            """
-            delete from backends b where name = any(@names) and not exists (select from api_revisions where backend_id = b.id)
-            returning name
-            """, new { names = names.Select(static name => name.Name).ToArray() }))).ToHashSet(StringComparer.Ordinal);
-        foreach (var name in names.Where(name => !deleted.Contains(name.Name)))
+        var ids = (await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql(
+            "select name, id from backends where name = any(@names)", new { names = names.Select(static name => name.Name).ToArray() })))
+            .ToDictionary(static row => row.Name, static row => row.Id, StringComparer.Ordinal);
+        var used = (await BackendStore.InUseAsync(change, [.. ids.Values])).ToLookup(static use => use.Id, static use => use.Version);
+        foreach (var name in names)
         {
-            report.Problem(name.Pointer, $"backend {name.Name} is called by an API version, or was by one that can be rolled back to");
+            if (used[ids[name.Name]].FirstOrDefault() is { } version)
+            {
+                report.Problem(name.Pointer, $"backend {name.Name} is called by {version}");
+            }
+            else
+            {
+                await change.Connection.ExecuteAsync(change.Sql("delete from backends where id = @Id", new { Id = ids[name.Name] }));
+            }
         }
     }
 }

@@ -3,26 +3,52 @@ using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Apis.Documents;
 
-/// <summary>Turns what a document says of bodies into policies, so that gateways check what is described.</summary>
+/// <summary>Turns what a document says into policies, so that gateways check what is described.</summary>
 internal static class DocumentImport
 {
+    /// <summary>The snapshot takes 64 KiB of UTF-8; a character has at most three bytes there.</summary>
+    private const int MostExampleCharacters = (64 << 10) / 3;
+
     private const string SchemaPrefix = "#/components/schemas/";
 
-    /// <summary>Body and schema of one operation, or null when its document asks for nothing.</summary>
-    public static OperationPolicies? BodyPolicies(DocumentOperation operation)
+    /// <summary>The policies of one operation: its own, and what the document says where they say nothing.</summary>
+    public static OperationPolicies Policies(ApiDocument document, DocumentOperation operation, DocumentUse use, OperationPolicies own)
     {
-        if (operation.RequestBody is not { } body)
+        if (use.Bodies && operation.RequestBody is { } body)
+        {
+            own = own with { Body = own.Body ?? BodyOf(body), RequestSchema = own.RequestSchema ?? operation.JsonRequest?.Value };
+        }
+
+        if (use.Scopes && own.Scopes is null && ScopesOf(document, operation) is { Length: > 0 } scopes)
+        {
+            own = own with { Scopes = scopes };
+        }
+
+        return use.Examples && own.Example is null && ExampleOf(operation) is { } example ? own with { Example = example } : own;
+    }
+
+    private static BodyPolicy BodyOf(DocumentNode body)
+    {
+        var types = (body["content"]?.Members() ?? []).Select(static media => DocumentOperation.MediaTypeOf(media.Name)).Distinct(StringComparer.Ordinal).ToArray();
+        // A body of any type: */* has no word in the policy, and needs none.
+        return new(null, types.Length == 0 || types.Contains("*/*", StringComparer.Ordinal) ? null : types, body.Flag("required") ? true : null);
+    }
+
+    /// <summary>What every way of proving who one is asks for: a way without scopes leaves none.</summary>
+    private static string[] ScopesOf(ApiDocument document, DocumentOperation operation) => SecurityRequirement.Of(document, operation)
+        .Select(static alternative => alternative.Schemes.Values.SelectMany(static scopes => scopes).ToHashSet(StringComparer.Ordinal))
+        .Aggregate(static (common, other) => [.. common.Intersect(other)])
+        .Order(StringComparer.Ordinal).ToArray();
+
+    private static ExampleAnswer? ExampleOf(DocumentOperation operation)
+    {
+        if (MockAnswer.Of(operation, null) is not { Status: >= 200 and <= 599 } answer)
         {
             return null;
         }
 
-        var types = (body["content"]?.Members() ?? []).Select(static media => DocumentOperation.MediaTypeOf(media.Name)).Distinct(StringComparer.Ordinal).ToArray();
-        return new()
-        {
-            // A body of any type: */* has no word in the policy, and needs none.
-            Body = new(null, types.Length == 0 || types.Contains("*/*", StringComparer.Ordinal) ? null : types, body.Flag("required") ? true : null),
-            RequestSchema = operation.JsonRequest?.Value,
-        };
+        var body = answer.ContentType is null || answer.Status is 204 or 205 or 304 ? null : answer.Text();
+        return body?.Length > MostExampleCharacters ? null : new(answer.Status, body is null ? null : answer.ContentType, body);
     }
 
     /// <summary>The schemas that the requests refer to, and those that these refer to. What only answers use is no gateway's business.</summary>

@@ -186,6 +186,7 @@ internal sealed class SchemaDiff(ChangeList changes)
         var trial = new SchemaDiff(found) { _pairs = _pairs };
         trial._seen.UnionWith(_seen); // what is being compared further up holds as long as nothing else speaks against it
         trial.Compare(old, @new, isResponse);
-        return found.All(static change => !change.Breaking);
+        // What was not compared to the end is not known to fit.
+        return _pairs.Value <= MostPairs && found.All(static change => !change.Breaking);
     }
 }
