@@ -25,6 +25,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["token_revocations"] = "what clients took back, for minutes",
         ["token_assertions"] = "what clients used, for minutes",
         ["outbox"] = "tells others what is in the audit",
+        ["gateway_replicas"] = "what gateways report of themselves",
         ["webhook_deliveries"] = "how far deliveries are",
         ["credential_uses"] = "what gateways saw",
         ["job_leader"] = "what jobs note while they work",
