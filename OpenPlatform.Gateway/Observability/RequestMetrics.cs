@@ -7,7 +7,7 @@ namespace OpenPlatform.Gateway.Observability;
 
 /// <summary>
 /// The metrics of every request by OpenTelemetry's conventions, in place of ASP.NET Core's own (and of HttpClient's, where a request goes around it):
-/// the same names, labels and buckets, for a few nanoseconds instead of some microseconds.
+/// the same names, labels and buckets, without looking a series up for each request.
 /// </summary>
 internal sealed class RequestMetrics : IDisposable
 {

@@ -14,7 +14,7 @@ namespace OpenPlatform.Gateway.Forwarding.Direct;
 
 /// <summary>
 /// Carries the commonest request, HTTP/1.1 without a body to an instance without TLS, from Kestrel to a socket and back without HttpClient in
-/// between, for less than half of its cost (docs/adr/0011). Everything else is YARP's, and what is told of an end is told in YARP's words.
+/// between (docs/adr/0011). Everything else is YARP's, and what is told of an end is told in YARP's words.
 /// </summary>
 internal sealed class DirectForwarder : IDisposable
 {
