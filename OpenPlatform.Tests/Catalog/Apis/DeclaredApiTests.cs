@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using OpenPlatform.Catalog.Apis.Documents;
 using OpenPlatform.Tests.Architecture;
