@@ -16,7 +16,7 @@ internal static class GetCommand
         ["applications"] = [("name", "name"), ("organization", "organizationId"), ("suspended", "suspended"), ("id", "id")],
         ["credentials"] = [("name", "name"), ("type", "type"), ("application", "applicationId"), ("expires", "expiresAt"), ("last used", "lastUsedAt"), ("id", "id")],
         ["subscriptions"] = [("state", "state"), ("application", "applicationId"), ("version", "versionId"), ("plan", "planId"), ("id", "id")],
-        ["gateways"] = [("gateway", "id"), ("revision", "revision"), ("lag ms", "lagMilliseconds"), ("refused", "refused"), ("seen", "lastSeenAt")],
+        ["gateways"] = [("gateway", "id"), ("address", "address"), ("zone", "zone"), ("revision", "revision"), ("behind", "revisionsBehind"), ("lag ms", "lagMs"), ("seen", "seenAt")],
         ["config-revisions"] = [("revision", "revision"), ("created", "createdAt")],
         ["changesets"] = [("id", "id"), ("actor", "actor"), ("at", "createdAt")],
         ["webhooks"] = [("url", "url"), ("events", "events"), ("active", "active"), ("id", "id")],
