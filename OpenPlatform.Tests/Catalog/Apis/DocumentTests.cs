@@ -297,7 +297,7 @@ public sealed class DocumentTests(CatalogFixture fixture) : IClassFixture<Catalo
         var levels = new JsonObject { ["L12"] = new JsonObject { ["type"] = "string" } };
         for (var i = 11; i >= 0; i--)
         {
-            levels[$"L{i}"] = new JsonObject { ["oneOf"] = new JsonArray([.. Enumerable.Range(0, 6).Select(n => (JsonNode)new JsonObject { ["type"] = "object", ["properties"] = new JsonObject { [$"p{n}"] = new JsonObject { ["$ref"] = $"#/components/schemas/L{i + 1}" } } })]) };
+            levels[$"L{i}"] = new JsonObject { ["oneOf"] = new JsonArray([.. Enumerable.Range(0, 6).Select(n => (JsonNode)new JsonObject { ["type"] = "object", ["additionalProperties"] = false, ["properties"] = new JsonObject { [$"p{n}"] = new JsonObject { ["$ref"] = $"#/components/schemas/L{i + 1}" } } })]) };
         }
 
         var document = DocumentText.Parse(Yaml).Document!.Value;
