@@ -99,11 +99,11 @@ internal sealed class Platform : IAsyncDisposable
 
     public static Guid Id(JsonNode resource) => resource["id"]!.GetValue<Guid>();
 
-    /// <summary>The operations of an API; <paramref name="marker"/> makes them another revision's.</summary>
-    public static object[] Operations(int count, int marker = 0) =>
+    /// <summary>The operations of an API, and one more for each revision so far: a revision that takes one away is refused.</summary>
+    public static object[] Operations(int count, int markers = 0) =>
     [
         .. Enumerable.Range(0, count).Select(static o => new { operationId = $"operation{o}", method = "GET", pathTemplate = $"/resources-{o}/{{id}}" }),
-        new { operationId = "marker", method = "GET", pathTemplate = $"/marker-{marker}" },
+        .. Enumerable.Range(0, markers).Select(static m => new { operationId = $"marker{m}", method = "GET", pathTemplate = $"/marker-{m}" }),
     ];
 
     public async ValueTask DisposeAsync()

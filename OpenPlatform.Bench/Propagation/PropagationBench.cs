@@ -35,13 +35,13 @@ internal static class PropagationBench
         for (var i = 0; i < changes / 4; i++)
         {
             effective.AddRange(await SuspendAndResumeAsync(platform, write));
-            published.Add(await PublishAsync(platform, i + 1));
-            published.Add(await PublishAsync(platform, -i - 1));
+            published.Add(await PublishAsync(platform, (2 * i) + 1));
+            published.Add(await PublishAsync(platform, (2 * i) + 2));
         }
 
         Row("the write itself (an application suspended, resumed)", write, double.NaN, 0.99);
         Row("suspended or resumed → at all three", effective, MostEffective, 0.99);
-        Row("a revision of 101 operations published → at all three", published, MostEffective, 0.99);
+        Row("a revision of some 150 operations published → at all three", published, MostEffective, 0.99);
         Row("a key revoked → refused by all three", await RevokeAsync(platform, revocations), MostRevoked, 1);
         await UnderLoadAsync(platform, underLoad);
         await GrowthAsync(platform);
@@ -52,7 +52,7 @@ internal static class PropagationBench
     private static async Task ChangesetAsync(Platform platform)
     {
         var started = Stopwatch.GetTimestamp();
-        await platform.PostAsync("apis", new { name = "large", version = "v1", basePath = "/large/v1", backendId = platform.BackendId, operations = Platform.Operations(999) });
+        await platform.PostAsync("apis", new { name = "large", version = "v1", basePath = "/large/v1", backendId = platform.BackendId, operations = Platform.Operations(1_000) });
         Row("an API of 1,000 operations: compiled and committed", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], MostChangeset, 1);
 
         started = Stopwatch.GetTimestamp();
@@ -77,13 +77,12 @@ internal static class PropagationBench
         return await seen;
     }
 
-    private static async Task<double> PublishAsync(Platform platform, int marker)
+    private static async Task<double> PublishAsync(Platform platform, int markers)
     {
-        marker = marker < 0 ? 1_000_000 - marker : marker;
         var started = Stopwatch.GetTimestamp();
-        var seen = SeenAsync(platform, platform.Caller.Key, $"/api-0/v1/marker-{marker}", HttpStatusCode.OK, started);
+        var seen = SeenAsync(platform, platform.Caller.Key, $"/api-0/v1/marker-{markers - 1}", HttpStatusCode.OK, started);
         await platform.PostAsync($"apis/{platform.Changing.Api}/versions/{platform.Changing.Version}/revisions",
-            new { backendId = platform.BackendId, operations = Platform.Operations(100, marker) }, change: true);
+            new { backendId = platform.BackendId, operations = Platform.Operations(100, markers) }, change: true);
         return await seen;
     }
 
@@ -147,10 +146,7 @@ internal static class PropagationBench
         {
             for (var i = 0; i < count; i++)
             {
-                await Task.WhenAll(
-                    platform.PostAsync($"apis/{platform.Changing.Api}/versions/{platform.Changing.Version}/revisions",
-                        new { backendId = platform.BackendId, operations = Platform.Operations(100, i) }, change: true),
-                    Task.Delay(50));
+                await Task.WhenAll(platform.PostAsync("plans", new { name = $"plan-{Guid.NewGuid():N}", approvalRequired = false, rateLimits = new[] { new { requests = 1, windowSeconds = 1 } } }), Task.Delay(50));
             }
         }
 
