@@ -6,17 +6,7 @@ dotnet=$1 version=$2 aspnet_image=$3 haproxy_image=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# add ROOT FILE...: the files and the libraries they load, at the same paths below ROOT.
-add() {
-  root=$1
-  shift
-  for file in "$@"; do
-    for path in "$file" $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
-      mkdir -p "$root$(dirname "$path")"
-      [ -e "$root$path" ] || cp -L "$path" "$root$path"
-    done
-  done
-}
+. "$(dirname "$0")/add.sh"
 
 base() {
   mkdir -p "$1/etc" "$1/tmp"
