@@ -24,6 +24,7 @@ public sealed class QuotaTruthTests(RedisServerFixture server, SharedPostgres po
     {
         await using var backend = await TestBackend.StartAsync();
         await using var catalog = await TestCatalog.StartAsync(Snapshot(backend));
+        await WipeAsync(); // of what the case before used up
         await using (var first = await StartAsync(catalog, redis))
         {
             using var client = first.Client();
