@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
@@ -120,21 +122,38 @@ internal sealed class BackendStore(NpgsqlDataSource database)
         return pointer.StartsWith(prefix, StringComparison.Ordinal) ? pointer[(prefix.Length - 1)..] : null;
     }
 
-    /// <summary>Makes the backend of this name so, new or not; one that is so already keeps its ETag. Gives its id.</summary>
-    public static Task<Guid> PutAsync(ConfigChange change, BackendModel backend) =>
-        change.Connection.QuerySingleAsync<Guid>(change.Sql(
+    /// <summary>Makes the backends of these names so, new or not, in one statement; one that is so already keeps its ETag. Gives their ids by name.</summary>
+    public static async Task<IReadOnlyDictionary<string, Guid>> PutAsync(ConfigChange change, IReadOnlyList<BackendModel> backends)
+    {
+        var rows = await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql(
             """
             with put as (
                 insert into backends as b (id, name, service, addresses, protocol, balancing, health, dns, created_at)
-                values (@Id, @Name, @Service, @Addresses, @Protocol, @Balancing::jsonb, @Health::jsonb, @Dns::jsonb, @Now)
+                select id, name, service, addresses, protocol, balancing, health, dns, @Now
+                from jsonb_to_recordset(@Rows::jsonb) as row (id uuid, name text, service text, addresses text[], protocol text, balancing jsonb, health jsonb, dns jsonb)
                 on conflict (name) do update
                     set service = excluded.service, addresses = excluded.addresses, protocol = excluded.protocol,
                         balancing = excluded.balancing, health = excluded.health, dns = excluded.dns, etag = b.etag + 1
                     where (b.service, b.addresses, b.protocol, b.balancing, b.health, b.dns)
                         is distinct from (excluded.service, excluded.addresses, excluded.protocol, excluded.balancing, excluded.health, excluded.dns)
-                returning id)
-            select id from put union all select id from backends where name = @Name limit 1
-            """, Values(change, Guid.CreateVersion7(change.Now), backend)));
+                returning name, id)
+            select name, id from put union select name, id from backends where name = any(@Names)
+            """,
+            new { Rows = JsonSerializer.Serialize(backends.Select(backend => RowOf(change, backend))), Names = backends.Select(static backend => backend.Name).ToArray(), change.Now }));
+        return rows.ToDictionary(static row => row.Name, static row => row.Id, StringComparer.Ordinal);
+    }
+
+    private static JsonObject RowOf(ConfigChange change, BackendModel backend) => new()
+    {
+        ["id"] = Guid.CreateVersion7(change.Now),
+        ["name"] = backend.Name,
+        ["service"] = backend.Service,
+        ["addresses"] = new JsonArray([.. backend.Addresses.Select(static address => (JsonNode)address.OriginalString)]),
+        ["protocol"] = backend.Protocol,
+        ["balancing"] = JsonSerializer.SerializeToNode(backend.Balancing!, SnapshotJson.Default.BalancingPolicy),
+        ["health"] = JsonSerializer.SerializeToNode(backend.Health!, SnapshotJson.Default.HealthPolicy),
+        ["dns"] = JsonSerializer.SerializeToNode(backend.Dns!, SnapshotJson.Default.DnsModel),
+    };
 
     private static object Values(ConfigChange change, Guid id, BackendModel backend) => new
     {

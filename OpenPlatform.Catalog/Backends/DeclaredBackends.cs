@@ -4,6 +4,7 @@ using Npgsql;
 using OpenPlatform.Catalog.Changes;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Backends;
 
@@ -33,6 +34,7 @@ internal sealed class DeclaredBackends : IDeclaredKind
 
     public async Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
     {
+        var backends = new List<(DeclaredItem Item, BackendModel Backend)>();
         foreach (var item in items)
         {
             if (DeclaredJson.Read<BackendRequest>(item, report) is not { } request)
@@ -47,7 +49,18 @@ internal sealed class DeclaredBackends : IDeclaredKind
                 continue;
             }
 
-            report.StandsAt(await BackendStore.PutAsync(change, backend.Value), item.Pointer);
+            backends.Add((item, backend.Value));
+        }
+
+        if (report.Problems.Count > 0)
+        {
+            return;
+        }
+
+        var ids = await BackendStore.PutAsync(change, [.. backends.Select(static put => put.Backend)]);
+        foreach (var (item, _) in backends)
+        {
+            report.StandsAt(ids[item.Name], item.Pointer);
         }
     }
 
