@@ -73,11 +73,11 @@ internal sealed partial class WebhookDispatcher(
         {
             foreach (var webhook in await deliveries.DueAsync(time.GetUtcNow(), stoppingToken))
             {
-                if (!_pumps.ContainsKey(webhook))
+                // Added before it runs, and never again: a pump that ends takes itself away, however soon that is.
+                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (_pumps.TryAdd(webhook, ended.Task))
                 {
-                    // Only this loop adds, and a pump that ends takes itself away.
-                    _pumps[webhook] = Task.CompletedTask;
-                    _pumps[webhook] = PumpAsync(webhook, stoppingToken);
+                    _ = PumpAsync(webhook, ended, stoppingToken);
                 }
             }
 
@@ -91,7 +91,7 @@ internal sealed partial class WebhookDispatcher(
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task PumpAsync(Guid webhook, CancellationToken stoppingToken)
+    private async Task PumpAsync(Guid webhook, TaskCompletionSource ended, CancellationToken stoppingToken)
     {
         await Task.Yield();
         try
@@ -112,6 +112,7 @@ internal sealed partial class WebhookDispatcher(
         finally
         {
             _pumps.TryRemove(webhook, out _);
+            ended.SetResult();
         }
     }
 
