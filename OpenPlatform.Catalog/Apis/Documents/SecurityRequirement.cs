@@ -1,5 +1,3 @@
-using OpenPlatform.Contracts.Snapshots;
-
 namespace OpenPlatform.Catalog.Apis.Documents;
 
 /// <summary>One way in which a caller may prove who it is: all of these schemes together.</summary>
@@ -21,19 +19,4 @@ internal sealed record SecurityRequirement(IReadOnlyDictionary<string, IReadOnly
     /// <summary>Whoever satisfies <paramref name="other"/> satisfies this as well.</summary>
     public bool IsSatisfiedBy(SecurityRequirement other) =>
         Schemes.All(scheme => other.Schemes.TryGetValue(scheme.Key, out var scopes) && scheme.Value.All(scopes.Contains));
-
-    /// <summary>
-    /// The word of <see cref="CredentialSchemes"/> for a security scheme of a document; null: none of the ways that gateways know (HTTP basic, a
-    /// key in the query or a cookie).
-    /// </summary>
-    public static string? CredentialOf(DocumentNode scheme) => (scheme.Text("type"), scheme.Text("in"), scheme.Text("scheme")?.ToLowerInvariant()) switch
-    {
-        ("apiKey", "header", _) => CredentialSchemes.ApiKey,
-        ("http", _, "bearer") => string.Equals(scheme.Text("bearerFormat"), "jwt", StringComparison.OrdinalIgnoreCase) ? CredentialSchemes.Jwt : CredentialSchemes.ApiKey,
-        ("http", _, "signature") => CredentialSchemes.Signature,
-        ("http", _, "hmac") => CredentialSchemes.Hmac,
-        ("oauth2" or "openIdConnect", _, _) => CredentialSchemes.Jwt,
-        ("mutualTLS", _, _) => CredentialSchemes.Certificate,
-        _ => null,
-    };
 }
