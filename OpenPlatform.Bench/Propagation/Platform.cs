@@ -19,12 +19,17 @@ internal sealed class Platform : IAsyncDisposable
     private readonly List<IDisposable> _parts = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("openplatform-bench-").FullName;
     private WebApplication? _backend;
+    private PostgresProcess _postgres = null!;
+    private ServerProcess _catalog = null!;
 
     public HttpClient Admin { get; private set; } = null!;
 
     public IReadOnlyList<ServerProcess> Gateways { get; private set; } = [];
 
     public NpgsqlDataSource Database { get; private set; } = null!;
+
+    /// <summary>Processor seconds so far: what a change costs depends on nothing else that the machine does.</summary>
+    public (double Postgres, double Catalog, double Gateways) CpuSeconds() => (_postgres.CpuSeconds(), _catalog.CpuSeconds(), Gateways.Sum(static gateway => gateway.CpuSeconds()));
 
     public Guid BackendId { get; private set; }
 
@@ -45,13 +50,12 @@ internal sealed class Platform : IAsyncDisposable
         _backend.Run(static context => context.Response.WriteAsync("hello"));
         await _backend.StartAsync();
 
-        var postgres = await PostgresProcess.StartAsync();
-        _parts.Add(postgres);
-        Database = NpgsqlDataSource.Create(postgres.ConnectionString);
+        _parts.Add(_postgres = await PostgresProcess.StartAsync());
+        Database = NpgsqlDataSource.Create(_postgres.ConnectionString);
         var catalog = ServerProcess.FreePort();
-        _parts.Add(await ServerProcess.StartAsync(catalog, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")],
+        _parts.Add(_catalog = await ServerProcess.StartAsync(catalog, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")],
         [
-            ("ASPNETCORE_URLS", $"http://127.0.0.1:{catalog}"), ("ASPNETCORE_ENVIRONMENT", "Production"), ("ConnectionStrings__catalogdb", postgres.ConnectionString),
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{catalog}"), ("ASPNETCORE_ENVIRONMENT", "Production"), ("ConnectionStrings__catalogdb", _postgres.ConnectionString),
             ("ConnectionStrings__redis", "127.0.0.1:1,password=none"), ("OpenPlatform__AdminToken", AdminToken), ("OpenPlatform__ServiceToken", ServiceToken),
             ("OpenPlatform__KeyPepper", Pepper), ("Logging__LogLevel__Default", "Warning"),
         ]));

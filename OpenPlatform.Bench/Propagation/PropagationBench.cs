@@ -32,6 +32,7 @@ internal static class PropagationBench
 
         var write = new List<double>();
         List<double> effective = [], published = [];
+        var cpu = platform.CpuSeconds();
         for (var i = 0; i < changes / 4; i++)
         {
             effective.AddRange(await SuspendAndResumeAsync(platform, write));
@@ -39,11 +40,14 @@ internal static class PropagationBench
             published.Add(await PublishAsync(platform, (2 * i) + 2));
         }
 
+        var spent = Cost(platform, cpu, changes);
+
         Row("the write itself (an application suspended, resumed)", write, double.NaN, 0.99);
         Row("suspended or resumed → at all three", effective, MostEffective, 0.99);
         Row("a revision of some 150 operations published → at all three", published, MostEffective, 0.99);
         Row("a key revoked → refused by all three", await RevokeAsync(platform, revocations), MostRevoked, 1);
         await UnderLoadAsync(platform, underLoad);
+        Console.WriteLine($"a change of either kind, with the requests that look for it: {spent}");
         await GrowthAsync(platform);
         return s_missed == 0 ? 0 : 1;
     }
@@ -131,15 +135,20 @@ internal static class PropagationBench
         List<double> calm = [], changing = [];
         var failed = new ConcurrentDictionary<string, int>(StringComparer.Ordinal);
         using var client = Platform.Client(platform.Gateways[0], platform.Caller.Key);
+        double postgres = 0, catalog = 0, gateways = 0;
         for (var done = 0; done < changes; done += AtOnce)
         {
             await LoadAsync(calm, Task.Delay(2_500));
+            var before = platform.CpuSeconds();
             await LoadAsync(changing, ChangeAsync(AtOnce));
+            var after = platform.CpuSeconds();
+            (postgres, catalog, gateways) = (postgres + after.Postgres - before.Postgres, catalog + after.Catalog - before.Catalog, gateways + after.Gateways - before.Gateways);
         }
 
         var (p99Calm, p99Changing) = (Quantile(calm, 0.99), Quantile(changing, 0.99));
         Row("a request at 200 a second, nothing changes", calm, double.NaN, 0.99);
         Row($"a request at 200 a second, meanwhile {changes} changes", changing, p99Calm * MostSlower, 0.99);
+        Console.WriteLine($"a change, with the requests meanwhile: {Milliseconds(postgres, catalog, gateways, changes)}");
         Check($"failed requests: {failed.Values.Sum()} of {calm.Count + changing.Count}{string.Concat(failed.Select(static f => $", {f.Value} {f.Key}"))}", failed.IsEmpty);
 
         async Task ChangeAsync(int count)
@@ -189,13 +198,22 @@ internal static class PropagationBench
     private static async Task GrowthAsync(Platform platform)
     {
         await using var command = platform.Database.CreateCommand(
-            "select (select count(*) from config_entries), (select count(*) from config_shards), (select count(*) from config_dirty), (select count(*) from config_entries where to_revision is null)");
+            "select (select count(*) from config_entries), (select count(*) from config_shards), (select count(*) from config_dirty) + (select count(*) from config_dirty_parts), (select count(*) from config_entries where to_revision is null)");
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         var (entries, shards, dirty, current) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
         Console.WriteLine($"rows: {entries} entries, {shards} contents, {dirty} noted, {current} in force; resident memory of the gateways: {string.Join(", ", platform.Gateways.Select(Megabytes))} MiB");
         Check("entries of at most a hundred revisions are kept, contents at most as many, nothing is left noted", entries <= current + 300 && shards <= entries && dirty == 0);
     }
+
+    private static string Cost(Platform platform, (double Postgres, double Catalog, double Gateways) since, int changes)
+    {
+        var now = platform.CpuSeconds();
+        return Milliseconds(now.Postgres - since.Postgres, now.Catalog - since.Catalog, now.Gateways - since.Gateways, changes);
+    }
+
+    private static string Milliseconds(double postgres, double catalog, double gateways, int changes) => string.Create(CultureInfo.InvariantCulture,
+        $"processor time of Postgres {1000 * postgres / changes:0.0} ms, of the catalog {1000 * catalog / changes:0.0} ms, of a gateway {1000 * gateways / changes / 3:0.0} ms");
 
     private static string Megabytes(ServerProcess process) =>
         (long.Parse(File.ReadAllText($"/proc/{process.Id}/statm").Split(' ')[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize >> 20).ToString(CultureInfo.InvariantCulture);

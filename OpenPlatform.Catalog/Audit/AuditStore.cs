@@ -11,10 +11,17 @@ internal sealed class AuditStore(NpgsqlDataSource database)
     private const string Columns = "sequence, at, actor, trace_id, action, kind, id, changed, before_sha256, after_sha256, previous_sha256, sha256";
 
     /// <summary>Tells the triggers of this transaction who writes. Belongs to the beginning of every transaction that changes an audited table.</summary>
-    public static Task SetActorAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Caller caller, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new(
-            "select set_config('openplatform.actor', @Actor, true), set_config('openplatform.trace_id', @TraceId, true)",
-            new { caller.Actor, TraceId = Activity.Current?.TraceId.ToHexString() ?? "" }, transaction, cancellationToken: cancellationToken));
+    public static NpgsqlBatchCommand SetActor(Caller caller) => new("select set_config('openplatform.actor', $1, true), set_config('openplatform.trace_id', $2, true)")
+    {
+        Parameters = { new NpgsqlParameter<string> { TypedValue = caller.Actor }, new NpgsqlParameter<string> { TypedValue = Activity.Current?.TraceId.ToHexString() ?? "" } },
+    };
+
+    /// <inheritdoc cref="SetActor"/>
+    public static async Task SetActorAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Caller caller, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction) { BatchCommands = { SetActor(caller) } };
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
 
     /// <summary>Up to <paramref name="fetch"/> entries, newest first.</summary>
     /// <param name="before">Only those with a smaller sequence.</param>

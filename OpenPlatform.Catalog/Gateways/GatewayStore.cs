@@ -10,12 +10,18 @@ internal sealed class GatewayStore(NpgsqlDataSource database, TimeProvider time)
 {
     private static readonly TimeSpan Forgotten = TimeSpan.FromHours(1);
 
-    /// <summary>An older word that arrives late changes nothing but the time: revisions only go forward, save after a restore of the database.</summary>
+    /// <summary>
+    /// Does not wait for the disk, which writers of configuration are waiting for: what a crash loses is said again within seconds.
+    /// An older word that arrives late changes nothing but the time: revisions only go forward, save after a restore of the database.
+    /// </summary>
     public async Task SaveAsync(ConfigAck ack, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
             """
+            set local synchronous_commit = off;
+
             insert into gateway_replicas (id, address, zone, revision, lag_ms, refused, seen_at)
             values (@Gateway, @Address, @Zone, @Revision, @LagMs, @Refused::jsonb, @Now)
             on conflict (id) do update set address = @Address, zone = @Zone, revision = @Revision, lag_ms = @LagMs, refused = @Refused::jsonb, seen_at = @Now;
@@ -26,7 +32,8 @@ internal sealed class GatewayStore(NpgsqlDataSource database, TimeProvider time)
             {
                 ack.Gateway, ack.Address, ack.Zone, ack.Revision, ack.LagMs, Refused = JsonSerializer.Serialize(ack.Refused, JsonSerializerOptions.Web),
                 Now = time.GetUtcNow(), Old = time.GetUtcNow() - Forgotten,
-            }, cancellationToken: cancellationToken));
+            }, transaction, cancellationToken: cancellationToken));
+        await transaction.CommitAsync(cancellationToken);
     }
 
     public async Task<IReadOnlyList<GatewayReplica>> ListAsync(string after, int fetch, CancellationToken cancellationToken)

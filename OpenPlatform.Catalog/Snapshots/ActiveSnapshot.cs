@@ -18,7 +18,7 @@ internal sealed class ActiveSnapshot(NpgsqlDataSource database)
         await using var command = database.CreateCommand(
             """
             select r.revision, r.created_at, case when r.revision is distinct from $1 then
-                array(select s.content from config_entries e join config_shards s using (sha256) where e.to_revision is null) end
+                array(select s.content from config_entries e join config_shards s using (sha256) where e.to_revision is null order by e.shard <> 'core') end
             from config_revisions r where r.signature is not null order by r.revision desc limit 1
             """);
         command.Parameters.Add(new() { Value = latest?.Revision ?? 0 });

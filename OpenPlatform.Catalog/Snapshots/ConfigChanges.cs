@@ -1,4 +1,3 @@
-using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Idempotency;
@@ -12,7 +11,7 @@ namespace OpenPlatform.Catalog.Snapshots;
 /// transaction. After the commit the number is announced.
 /// </summary>
 internal sealed partial class ConfigChanges(
-    NpgsqlDataSource database, ShardWriter shards, RevisionAnnouncer announcer, CurrentCaller caller, IdempotentRequests idempotent, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
+    NpgsqlDataSource database, ShardWriter shards, ConfigFeed feed, RevisionAnnouncer announcer, CurrentCaller caller, IdempotentRequests idempotent, TimeProvider time, ILogger<ConfigChanges> logger) : IDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
@@ -33,21 +32,25 @@ internal sealed partial class ConfigChanges(
             throw new TimeoutException($"No turn to write within {LongestWait.TotalSeconds} s.");
         }
 
-        long? announced;
+        NewRevision? made;
         Outcome<T> outcome;
         try
         {
-            (outcome, announced) = await WriteAsync(write, cancellationToken);
+            (outcome, made) = await WriteAsync(write, cancellationToken);
+            if (made is not null)
+            {
+                await feed.AddAsync(made);
+            }
         }
         finally
         {
             _turn.Release();
         }
 
-        if (announced is { } revision)
+        if (made is not null)
         {
-            LogRevision(revision);
-            await announcer.AnnounceAsync(revision);
+            LogRevision(made.Signed.Manifest.Revision);
+            await announcer.AnnounceAsync(made.Signed.Manifest.Revision);
         }
 
         return outcome;
@@ -55,21 +58,17 @@ internal sealed partial class ConfigChanges(
 
     public void Dispose() => _turn.Dispose();
 
-    /// <summary>The outcome, and the number of the new revision if there is one.</summary>
-    private async Task<(Outcome<T> Outcome, long? Revision)> WriteAsync<T>(Func<ConfigChange, Task<Outcome<T>>> write, CancellationToken cancellationToken)
+    /// <summary>The outcome, and the new revision if there is one.</summary>
+    private async Task<(Outcome<T> Outcome, NewRevision? Revision)> WriteAsync<T>(Func<ConfigChange, Task<Outcome<T>>> write, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
 
-        // 1. Take the head: writers stand in a row here, so each sees the rows of the one before, and numbers have no gaps.
-        // Two statements, because the second must see what the writer before committed while the first waited.
-        await connection.ExecuteAsync(new CommandDefinition("select from config_head for update", transaction: transaction, cancellationToken: cancellationToken));
-        var head = await connection.QuerySingleAsync<long?>(new CommandDefinition(
-            "select revision from config_head", transaction: transaction, cancellationToken: cancellationToken));
-
-        // 2. The rows, and in the audit who wrote them.
+        // 1. Take the head, and say in the audit who writes.
         var change = new ConfigChange(connection, transaction, Now(), cancellationToken) { Caller = caller.Get() };
-        await AuditStore.SetActorAsync(connection, transaction, change.Caller, cancellationToken);
+        var head = await TakeHeadAsync(connection, transaction, change.Caller, cancellationToken);
+
+        // 2. The rows.
         var outcome = await write(change);
         if (outcome.Problem is not null)
         {
@@ -95,6 +94,29 @@ internal sealed partial class ConfigChanges(
         // Not cancelled any more: the caller's leaving would make it unknown whether it happened.
         await transaction.CommitAsync(CancellationToken.None);
         return (outcome, revision.Value);
+    }
+
+    /// <summary>
+    /// Writers stand in a row here, so each sees the rows of the one before, and numbers have no gaps. Two statements, because the second must see what
+    /// the writer before committed while the first waited; in one round trip.
+    /// </summary>
+    private static async Task<ConfigHead?> TakeHeadAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Caller caller, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection, transaction)
+        {
+            BatchCommands =
+            {
+                new("select from config_head for update"),
+                AuditStore.SetActor(caller),
+                new("select h.revision, r.signature from config_head h left join config_revisions r using (revision)"),
+            },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) && !await reader.IsDBNullAsync(0, cancellationToken)
+            ? new(reader.GetInt64(0), await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetFieldValue<byte[]>(1))
+            : null;
     }
 
     // Postgres keeps microseconds: what is answered now must equal what is read later.

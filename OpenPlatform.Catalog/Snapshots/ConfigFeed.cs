@@ -35,6 +35,35 @@ internal sealed class ConfigFeed(NpgsqlDataSource database) : IDisposable
         }
     }
 
+    /// <summary>The number of the active revision, as far as this replica knows; 0: it knows none.</summary>
+    public long Revision => _current?.Manifest.Revision ?? 0;
+
+    /// <summary>What <paramref name="head"/> consists of, or null when it is not the revision that this replica knows.</summary>
+    public ConfigManifest? Find(ConfigHead head) =>
+        _current is { } current && current.Manifest.Revision == head.Revision && current.Signature.AsSpan().SequenceEqual(head.Signature) ? current.Manifest : null;
+
+    /// <summary>This replica has committed a revision: what it consists of need not be read again.</summary>
+    public async Task AddAsync(NewRevision revision)
+    {
+        await _reading.WaitAsync(); // a look that is under way must not go back behind this one
+        try
+        {
+            if (revision.Signed.Manifest.Revision > Revision)
+            {
+                foreach (var (hash, content) in revision.Contents)
+                {
+                    Remember(hash, content);
+                }
+
+                Put(revision.Signed);
+            }
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
     /// <summary>Looks what is active now, and wakes those that wait when it is another revision. Reads only what changed since the last look.</summary>
     /// <exception cref="NpgsqlException">Postgres cannot be reached.</exception>
     public async Task<SignedManifest?> RefreshAsync(CancellationToken cancellationToken)
@@ -73,9 +102,8 @@ internal sealed class ConfigFeed(NpgsqlDataSource database) : IDisposable
                 }
             }
 
-            _current = known = new(new(head.Revision, head.CreatedAt, shards), head.Signature);
-            Interlocked.Exchange(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
-            return known;
+            Put(new(new(head.Revision, head.CreatedAt, shards), head.Signature));
+            return _current;
         }
         finally
         {
@@ -113,6 +141,12 @@ internal sealed class ConfigFeed(NpgsqlDataSource database) : IDisposable
         }
 
         return contents;
+    }
+
+    private void Put(SignedManifest next)
+    {
+        _current = next;
+        Interlocked.Exchange(ref _moved, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
     private void Remember(string hash, byte[] content)

@@ -1,3 +1,5 @@
+using System.Data;
+using System.Globalization;
 using Npgsql;
 using OpenPlatform.Catalog.Storage;
 
@@ -10,7 +12,7 @@ namespace OpenPlatform.Catalog.Snapshots;
 internal sealed partial class RevisionListener(NpgsqlDataSource database, ConfigFeed feed, StorageState storage, TimeProvider time, ILogger<RevisionListener> logger)
     : BackgroundService
 {
-    /// <summary>Channel of <c>pg_notify</c>; the payload is the revision, which nobody reads: it is looked up.</summary>
+    /// <summary>Channel of <c>pg_notify</c>; the payload is the revision.</summary>
     public const string Channel = "openplatform_revision";
 
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -38,13 +40,33 @@ internal sealed partial class RevisionListener(NpgsqlDataSource database, Config
     private async Task ListenAsync(CancellationToken stoppingToken)
     {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
+        var heard = 0L;
+        connection.Notification += (_, notification) => heard = long.TryParse(notification.Payload, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? revision : 0;
         await ExecuteAsync(connection, "listen " + Channel, stoppingToken);
-        while (true)
+        try
         {
             await feed.RefreshAsync(stoppingToken);
-            if (!await connection.WaitAsync(Look, stoppingToken))
+            while (true)
             {
-                await ExecuteAsync(connection, "select", stoppingToken); // fails on a connection that is dead and does not know it
+                if (!await connection.WaitAsync(Look, stoppingToken))
+                {
+                    await ExecuteAsync(connection, "select", stoppingToken); // fails on a connection that is dead and does not know it
+                    heard = 0;
+                }
+
+                // What this replica wrote itself it knows.
+                if (heard == 0 || heard > feed.Revision)
+                {
+                    await feed.RefreshAsync(stoppingToken);
+                }
+            }
+        }
+        finally
+        {
+            // Whoever gets this connection from the pool hears nothing of it.
+            if (connection.State == ConnectionState.Open)
+            {
+                await ExecuteAsync(connection, "unlisten " + Channel, CancellationToken.None);
             }
         }
     }

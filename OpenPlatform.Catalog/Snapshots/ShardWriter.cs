@@ -7,17 +7,22 @@ using OpenPlatform.Contracts.Snapshots.Shards;
 namespace OpenPlatform.Catalog.Snapshots;
 
 /// <summary>Makes the next revision from the shards that were touched: reads them, checks them, stores what differs, signs the manifest.</summary>
-internal sealed class ShardWriter(ManifestSigner signer)
+internal sealed class ShardWriter(ManifestSigner signer, ConfigFeed feed)
 {
+    /// <summary>Noted beside shards: a backend or an application was deleted.</summary>
+    private const string Gone = "gone";
+
     /// <summary>Revisions whose content stays readable, the active one among them.</summary>
     public const int KeptRevisions = 100;
 
-    /// <summary>The number of the new revision, or null when gateways run the same as before; or what is wrong with the new content.</summary>
-    /// <param name="head">The active revision; null: there is none yet, and there will be one.</param>
-    public async Task<Outcome<long?>> WriteAsync(ConfigChange change, long? head)
+    /// <summary>The new revision, or null when gateways run the same as before; or what is wrong with the new content.</summary>
+    /// <param name="head">The active revision, whose row is locked; null: there is none yet, and there will be one.</param>
+    public async Task<Outcome<NewRevision?>> WriteAsync(ConfigChange change, ConfigHead? head)
     {
-        var dirty = await change.Connection.QueryAsync<string>(change.Sql("delete from config_dirty returning shard"));
+        var dirty = await change.Connection.QueryAsync<string>(change.Sql(
+            "with core as (delete from config_dirty returning shard), parts as (delete from config_dirty_parts returning shard) select shard from core union select shard from parts"));
         var names = dirty.ToHashSet(StringComparer.Ordinal);
+        var isGone = names.Remove(Gone);
         if (head is null)
         {
             names.Add(ShardName.Core);
@@ -25,7 +30,7 @@ internal sealed class ShardWriter(ManifestSigner signer)
 
         if (names.Count == 0)
         {
-            return (long?)null;
+            return (NewRevision?)null;
         }
 
         var content = SnapshotShards.Split(await SnapshotReader.ReadAsync(change, ShardSelection.Of(names)));
@@ -35,13 +40,16 @@ internal sealed class ShardWriter(ManifestSigner signer)
             return problem;
         }
 
-        var entries = (await change.Connection.QueryAsync<(string Shard, byte[] Sha256)>(change.Sql("select shard, sha256 from config_entries where to_revision is null")))
-            .ToDictionary(static entry => entry.Shard, static entry => Convert.ToHexStringLower(entry.Sha256), StringComparer.Ordinal);
+        // Usually this replica knows the revision before, which cannot change any more.
+        var entries = head is not null && feed.Find(head) is { } known
+            ? new(known.Shards, StringComparer.Ordinal)
+            : (await change.Connection.QueryAsync<(string Shard, byte[] Sha256)>(change.Sql("select shard, sha256 from config_entries where to_revision is null")))
+                .ToDictionary(static entry => entry.Shard, static entry => Convert.ToHexStringLower(entry.Sha256), StringComparer.Ordinal);
         var changed = shards.Where(shard => entries.GetValueOrDefault(shard.Name) != shard.Hash).ToList();
         var removed = names.Where(name => !content.ContainsKey(name) && entries.ContainsKey(name)).ToArray();
         if (changed.Count + removed.Length == 0 && head is not null)
         {
-            return (long?)null;
+            return (NewRevision?)null;
         }
 
         foreach (var shard in changed)
@@ -54,9 +62,12 @@ internal sealed class ShardWriter(ManifestSigner signer)
             entries.Remove(name);
         }
 
-        var manifest = new ConfigManifest((head ?? 0) + 1, change.Now, entries);
-        await StoreAsync(change, manifest, changed, removed);
-        return await FindDanglingAsync(change) is { } dangling ? dangling : manifest.Revision;
+        var manifest = new ConfigManifest((head?.Revision ?? 0) + 1, change.Now, entries);
+        var signature = signer.Sign(manifest);
+        await StoreAsync(change, manifest, signature, changed, removed);
+        return isGone && await FindDanglingAsync(change) is { } dangling
+            ? dangling
+            : new NewRevision(new(manifest, signature), [.. changed.Select(static shard => KeyValuePair.Create(shard.Hash, shard.Bytes))]);
     }
 
     private static async Task<CatalogProblem?> FindProblemAsync(ConfigChange change, List<Shard> shards)
@@ -107,11 +118,11 @@ internal sealed class ShardWriter(ManifestSigner signer)
             : new("", $"the configuration would be wrong in {shard.Name} at {problem.Pointer}: {problem.Message}")),
     ]);
 
-    private async Task StoreAsync(ConfigChange change, ConfigManifest manifest, List<Shard> changed, string[] removed)
+    private static async Task StoreAsync(ConfigChange change, ConfigManifest manifest, byte[] signature, List<Shard> changed, string[] removed)
     {
         await using var batch = new NpgsqlBatch(change.Connection, change.Transaction);
         Add("insert into config_revisions (revision, created_at, content_sha256, signature, changed) values ($1, $2, $3, $4, $5)",
-            manifest.Revision, manifest.CreatedAt.UtcDateTime, System.Security.Cryptography.SHA256.HashData(manifest.ToBytes()), signer.Sign(manifest),
+            manifest.Revision, manifest.CreatedAt.UtcDateTime, manifest.Sha256(), signature,
             changed.Select(static shard => shard.Name).Concat(removed).Order(StringComparer.Ordinal).ToArray());
         foreach (var shard in changed)
         {
@@ -173,3 +184,11 @@ internal sealed class ShardWriter(ManifestSigner signer)
         }
     }
 }
+
+/// <summary>The active revision as its writer finds it.</summary>
+/// <param name="Signature">Null: of a catalog that did not sign yet.</param>
+internal sealed record ConfigHead(long Revision, byte[]? Signature);
+
+/// <summary>A revision that is about to be committed.</summary>
+/// <param name="Contents">Hash and bytes of the shards that changed.</param>
+internal sealed record NewRevision(SignedManifest Signed, IReadOnlyList<KeyValuePair<string, byte[]>> Contents);

@@ -18,6 +18,16 @@ internal static class SnapshotReader
             snapshot = await CoreReader.ReadAsync(change, snapshot);
         }
 
+        if (selection.Backends is not [])
+        {
+            snapshot = await BackendReader.ReadAsync(change, snapshot, selection.Backends);
+        }
+
+        if (selection.Plans is not [])
+        {
+            snapshot = await PlanReader.ReadAsync(change, snapshot, selection.Plans);
+        }
+
         if (selection.Versions is not [])
         {
             snapshot = await ApiReader.ReadAsync(change, snapshot, selection.Versions);

@@ -61,11 +61,14 @@ internal sealed class InstanceDirectory
     }
 
     /// <summary>Forgets the backends that the latest snapshot does not name; requests that are under way keep theirs.</summary>
-    public void Retain(IReadOnlyCollection<Guid> backendIds)
+    public void Retain(IReadOnlySet<Guid> backendIds)
     {
-        foreach (var id in _backends.Keys.Except(backendIds))
+        foreach (var (id, _) in _backends)
         {
-            _backends.TryRemove(id, out _);
+            if (!backendIds.Contains(id))
+            {
+                _backends.TryRemove(id, out _);
+            }
         }
     }
 

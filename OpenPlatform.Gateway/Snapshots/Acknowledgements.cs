@@ -11,6 +11,9 @@ internal sealed class Acknowledgements(
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
+    /// <summary>Many changes in a row are one word: each costs the catalog a row, and traffic is what gateways are for.</summary>
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250);
+
     private readonly SemaphoreSlim _changed = new(0, 1);
 
     public override void Dispose()
@@ -45,6 +48,7 @@ internal sealed class Acknowledgements(
                 break;
             }
 
+            await Task.Delay(ShortestPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await ((Task)_changed.WaitAsync(Interval, stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 

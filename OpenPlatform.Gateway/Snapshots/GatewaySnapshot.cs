@@ -65,13 +65,55 @@ internal sealed class GatewaySnapshot
 /// <param name="Backends">All that it may send requests to.</param>
 internal sealed record CompiledApi(ApiEntry Entry, ApiRoutes Routes, IReadOnlyList<BackendState> Backends);
 
-/// <summary>The shard <see cref="ShardName.Core"/>, compiled.</summary>
+/// <summary>What the shards of the other kinds name, and issuers.</summary>
+/// <param name="Parts">By shard: the backends and plans that it holds.</param>
+/// <param name="Backends">Of all parts.</param>
+/// <param name="Plans">Of all parts.</param>
 internal sealed record CoreModel(
-    IReadOnlyDictionary<Guid, BackendState> Backends, IReadOnlyDictionary<Guid, CompiledPlan> Plans, FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers)
+    IReadOnlyDictionary<string, CorePart> Parts, IReadOnlyDictionary<Guid, BackendState> Backends, IReadOnlyDictionary<Guid, CompiledPlan> Plans,
+    FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers)
 {
     public static CoreModel Empty { get; } = new(
-        FrozenDictionary<Guid, BackendState>.Empty, FrozenDictionary<Guid, CompiledPlan>.Empty, FrozenDictionary<string, Authentication.Tokens.IssuerEntry>.Empty);
+        FrozenDictionary<string, CorePart>.Empty, FrozenDictionary<Guid, BackendState>.Empty, FrozenDictionary<Guid, CompiledPlan>.Empty,
+        FrozenDictionary<string, Authentication.Tokens.IssuerEntry>.Empty);
+
+    /// <summary>The same issuers with other parts. What a catalog of before says in <see cref="ShardName.Core"/>, where it says all, goes before what
+    /// the segments say.</summary>
+    public CoreModel With(IReadOnlyDictionary<string, CorePart> parts)
+    {
+        var (backends, plans) = (new Dictionary<Guid, BackendState>(), new Dictionary<Guid, CompiledPlan>());
+        foreach (var (name, part) in parts)
+        {
+            if (name != ShardName.Core)
+            {
+                Add(part);
+            }
+        }
+
+        if (parts.TryGetValue(ShardName.Core, out var core))
+        {
+            Add(core);
+        }
+
+        return this with { Parts = parts, Backends = backends, Plans = plans };
+
+        void Add(CorePart part)
+        {
+            foreach (var (id, backend) in part.Backends)
+            {
+                backends[id] = backend;
+            }
+
+            foreach (var (id, plan) in part.Plans)
+            {
+                plans[id] = plan;
+            }
+        }
+    }
 }
+
+/// <summary>Backends and plans of one shard, compiled.</summary>
+internal sealed record CorePart(IReadOnlyList<KeyValuePair<Guid, BackendState>> Backends, IReadOnlyList<KeyValuePair<Guid, CompiledPlan>> Plans);
 
 /// <param name="Json">What it was compiled from: a plan that stays the same stays the same object, and so do the subscriptions under it.</param>
 internal sealed record CompiledPlan(string Json, PlanEntry Entry);

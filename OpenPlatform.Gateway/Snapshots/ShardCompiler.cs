@@ -36,10 +36,11 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
 
         next.RefuseTakenBasePaths();
         FollowPlans(next);
-        var backends = Backends(next);
-        if (next.ApisChanged || next.CoreChanged)
+        var backends = previous.Backends;
+        if (next.ApisChanged || next.PartsChanged)
         {
-            instances.Retain([.. backends.Select(static backend => backend.Model.BackendId)]);
+            backends = Backends(next);
+            instances.Retain(backends.Select(static backend => backend.Model.BackendId).ToHashSet());
             forwards.Retain(next.Apis);
         }
 
@@ -55,7 +56,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
             Routes = next.ApisChanged ? RouteTable.Of(next.Apis.Values.Select(static api => api.Routes)) : previous.Routes,
             Applications = next.Applications,
             Credentials = next.Credentials,
-            Identity = next.CoreChanged || next.CredentialsChanged ? identity.Compile(next.Core.Issuers, next.Credentials, previous.Identity) : previous.Identity,
+            Identity = next.IssuersChanged || next.CredentialsChanged ? identity.Compile(next.Core.Issuers, next.Credentials, previous.Identity) : previous.Identity,
             Backends = backends,
         };
     }
@@ -73,13 +74,16 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
 
         var content = change.Content ?? Snapshot.Empty;
         var named = new HashSet<Guid>();
-        var problems = SnapshotValidator.Validate(content, new(Backend, next.Core.Plans.ContainsKey, Anything, Anything));
+        var problems = SnapshotValidator.Validate(content, new(Backend, Plan, Anything, Anything));
         ShardException.ThrowIfAny(problems.Count > 0 ? problems : [.. identity.FindProblems(content)]);
         switch (kind)
         {
             case ShardKind.Core:
-                next.Core = CompileCore(content, next.Core);
-                next.CoreChanged = true;
+                next.Issuers = (content.Issuers ?? []).Count == 0 && next.Issuers.Count == 0 ? next.Issuers : identity.CompileIssuers(content);
+                next.PutPart(change.Name, change.Content is null ? null : CompilePart(content, next.Previous));
+                break;
+            case ShardKind.Backends or ShardKind.Plans:
+                next.PutPart(change.Name, change.Content is null ? null : CompilePart(content, next.Previous));
                 break;
             case ShardKind.Api when change.Content is null:
                 next.RemoveApi(version);
@@ -106,20 +110,19 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
             return next.Core.Backends.ContainsKey(id);
         }
 
+        bool Plan(Guid id) => next.Core.Plans.ContainsKey(id);
+
         // A credential without its application, a subscription to a version that is not here: nobody gets in by them.
         static bool Anything(Guid id) => true;
     }
 
-    private CoreModel CompileCore(Snapshot core, CoreModel previous)
-    {
-        var backends = core.Backends.ToDictionary(static b => b.BackendId, instances.GetOrAdd);
-        var plans = core.Plans.ToDictionary(static p => p.PlanId, plan =>
+    private CorePart CompilePart(Snapshot part, CoreModel previous) => new(
+        [.. part.Backends.Select(backend => KeyValuePair.Create(backend.BackendId, instances.GetOrAdd(backend)))],
+        [.. part.Plans.Select(plan =>
         {
             var json = JsonSerializer.Serialize(plan, SnapshotJson.Default.PlanModel);
-            return previous.Plans.GetValueOrDefault(plan.PlanId) is { } known && known.Json == json ? known : new CompiledPlan(json, CompilePlan(plan));
-        });
-        return new(backends, plans, (core.Issuers ?? []).Count == 0 && previous.Issuers.Count == 0 ? previous.Issuers : identity.CompileIssuers(core));
-    }
+            return KeyValuePair.Create(plan.PlanId, previous.Plans.GetValueOrDefault(plan.PlanId) is { } known && known.Json == json ? known : new CompiledPlan(json, CompilePlan(plan)));
+        })]);
 
     private static PlanEntry CompilePlan(PlanModel plan) => new(plan.PlanId, plan.RateLimits, plan.Quotas ?? [])
     {
@@ -160,7 +163,8 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
     /// <summary>Subscriptions hold their plan: where a plan is another now, its subscriptions are made anew.</summary>
     private static void FollowPlans(Next next)
     {
-        if (!next.CoreChanged)
+        // A new plan has no subscriptions yet, or they came with it and hold it already.
+        if (!next.PartsChanged || !next.Previous.Plans.Any(plan => next.Core.Plans.GetValueOrDefault(plan.Key) is { } now && !ReferenceEquals(now.Entry, plan.Value.Entry)))
         {
             return;
         }
@@ -193,14 +197,23 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         private readonly List<RefusedShard> _refused = [];
         private readonly Dictionary<Guid, ShardChange> _changedApis = [];
         private Dictionary<Guid, CompiledApi>? _apis;
+        private Dictionary<string, CorePart>? _parts;
+        private CoreModel? _core = previous.Core;
 
         public IReadOnlyDictionary<string, string> Shards => _shards;
 
         public IReadOnlyList<RefusedShard> Refused => _refused;
 
-        public CoreModel Core { get; set; } = previous.Core;
+        public CoreModel Previous => previous.Core;
 
-        public bool CoreChanged { get; set; }
+        /// <summary>With the parts that were put so far.</summary>
+        public CoreModel Core => _core ??= previous.Core.With(_parts!) with { Issuers = Issuers };
+
+        public FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers { get; set; } = previous.Core.Issuers;
+
+        public bool IssuersChanged => !ReferenceEquals(Issuers, previous.Core.Issuers);
+
+        public bool PartsChanged => _parts is not null;
 
         public IReadOnlyDictionary<Guid, CompiledApi> Apis => _apis ?? previous.Apis;
 
@@ -235,6 +248,21 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
             {
                 // Also what nobody thought of: one shard must not keep the others from moving on.
                 _refused.Add(new(change.Name, e is ShardException ? e.Message : $"cannot be compiled: {e.GetType().Name}: {e.Message}"));
+            }
+        }
+
+        /// <param name="part">Null: the shard is gone.</param>
+        public void PutPart(string name, CorePart? part)
+        {
+            _parts ??= new(previous.Core.Parts, StringComparer.Ordinal);
+            _core = null;
+            if (part is null)
+            {
+                _parts.Remove(name);
+            }
+            else
+            {
+                _parts[name] = part;
             }
         }
 

@@ -20,6 +20,7 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
 
     private readonly Lock _lock = new();
     private readonly Lock _writing = new();
+    private DateTimeOffset _cleanedAt;
     private Dictionary<string, byte[]> _unwritten = new(StringComparer.Ordinal);
     private ConfigManifest? _latest;
 
@@ -81,11 +82,7 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
                 var file = new ManifestFile(manifest.Revision, manifest.CreatedAt, manifest.Shards, signer.Sign(manifest));
                 state.Write(ManifestName, JsonSerializer.SerializeToUtf8Bytes(file, ManifestJson.Default.ManifestFile));
                 File.Delete(Path.Combine(state.Root, ActiveSnapshot.FileName));
-                var old = time.GetUtcNow().UtcDateTime - KeptUnnamed;
-                foreach (var path in Directory.EnumerateFiles(Root).Where(path => !hashes.Contains(Path.GetFileName(path)) && File.GetLastWriteTimeUtc(path) < old))
-                {
-                    File.Delete(path);
-                }
+                DeleteUnnamed(hashes);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -100,6 +97,22 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
                     }
                 }
             }
+        }
+    }
+
+    private void DeleteUnnamed(HashSet<string> hashes)
+    {
+        var now = time.GetUtcNow();
+        if (now - _cleanedAt < KeptUnnamed / 10)
+        {
+            return; // looking through all files for every change would cost more than the few that are too many
+        }
+
+        _cleanedAt = now;
+        var old = now.UtcDateTime - KeptUnnamed;
+        foreach (var path in Directory.EnumerateFiles(Root).Where(path => !hashes.Contains(Path.GetFileName(path)) && File.GetLastWriteTimeUtc(path) < old))
+        {
+            File.Delete(path);
         }
     }
 

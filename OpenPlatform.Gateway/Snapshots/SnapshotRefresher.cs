@@ -18,6 +18,9 @@ internal sealed class SnapshotRefresher(
     /// <summary>How long the stream may take to bring a revision of which Redis spoke.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Between two writes to disk.</summary>
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(500);
+
     private readonly SemaphoreSlim _poke = new(0, 1);
     private readonly PendingChange _pending = new();
     private long _hinted;
@@ -35,6 +38,7 @@ internal sealed class SnapshotRefresher(
     public override void Dispose()
     {
         base.Dispose();
+        files.Write(); // what waited for the pause to be over
         _poke.Dispose();
         _pending.Dispose();
     }
@@ -199,6 +203,9 @@ internal sealed class SnapshotRefresher(
         {
             await ((Task)changed.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             files.Write();
+
+            // Changes in a row become one write: each waits for the disk twice, on which a catalog beside it may be waiting, too.
+            await Task.Delay(ShortestPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }, CancellationToken.None);
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using OpenPlatform.Contracts.Snapshots.Shards;
 
 namespace OpenPlatform.Gateway.Snapshots;
@@ -12,7 +11,7 @@ internal sealed record SnapshotSummary(
 {
     public static SnapshotSummary Of(GatewaySnapshot snapshot, IReadOnlyList<RefusedShard> refused) => new(
         snapshot.Revision, snapshot.CreatedAt, snapshot.AppliedAt,
-        Convert.ToHexStringLower(SHA256.HashData(new ConfigManifest(snapshot.Revision, snapshot.CreatedAt, snapshot.Shards).ToBytes())),
+        Convert.ToHexStringLower(new ConfigManifest(snapshot.Revision, snapshot.CreatedAt, snapshot.Shards).Sha256()),
         snapshot.Apis.Count, snapshot.Apis.Values.Sum(static api => api.Routes.Operations), snapshot.Core.Backends.Count, snapshot.Core.Plans.Count,
         snapshot.Applications.Sum(static segment => segment.Count), snapshot.Credentials.Sum(static segment => segment.Keys.Count),
         snapshot.Applications.Sum(static segment => segment.Values.Sum(static application => application.Subscriptions.Length)), refused);

@@ -19,6 +19,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["config_shards"] = "follows from the rows that are audited",
         ["config_entries"] = "follows from the rows that are audited",
         ["config_dirty"] = "follows from the rows that are audited",
+        ["config_dirty_parts"] = "follows from the rows that are audited",
         ["usage_batches"] = "what gateways counted",
         ["usage_items"] = "what gateways counted",
         ["plan_rate_limits"] = "repeats the revisions of plans for replicas of the version before",

@@ -102,12 +102,17 @@ public sealed class RevisionTests(CatalogFixture fixture) : IClassFixture<Catalo
             await admin.CreateAsync("plans", new { name = $"kept-{i}" });
         }
 
-        var (numbers, cores, head) = await connection.QuerySingleAsync<(long, long, long)>(
-            "select (select count(*) from config_revisions), (select count(*) from config_entries where shard = 'core'), (select revision from config_head)");
+        var (numbers, kept, gone, head) = await connection.QuerySingleAsync<(long, long, long, long)>(
+            """
+            select (select count(*) from config_revisions), (select count(*) from config_entries where from_revision > h.revision - 100),
+                   (select count(*) from config_entries where to_revision <= h.revision - 99), h.revision
+            from config_head h
+            """);
         Assert.Equal(head, numbers);
-        Assert.Equal(100, cores); // one for each of the hundred
+        Assert.Equal(100, kept); // one for each of the hundred
+        Assert.Equal(0, gone);
         Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from config_shards s where not exists (select from config_entries e where e.sha256 = s.sha256)"));
-        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from config_dirty"));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from (select from config_dirty union all select from config_dirty_parts) as noted"));
     }
 
     [Fact]

@@ -10,6 +10,7 @@ public sealed class ConfigReaderTests
 {
     private const string Token = "service-token-of-tests";
 
+    private static readonly string Changed = ShardName.Plans(ShardName.SegmentOf(TestSnapshots.Right().Plans[0].PlanId));
     private static readonly byte[] Right = Steps();
 
     [Fact]
@@ -22,7 +23,7 @@ public sealed class ConfigReaderTests
             Assert.Equal((1, first.Manifest.Shards.Count), (first.Manifest.Revision, first.Shards.Count));
             Assert.Null(await reader.ReadAsync(default)); // a heartbeat
             var second = (await reader.ReadAsync(default))!.Value;
-            Assert.Equal((2L, "core"), (second.Manifest.Revision, Assert.Single(second.Shards).Name));
+            Assert.Equal((2L, Changed), (second.Manifest.Revision, Assert.Single(second.Shards).Name));
             await Assert.ThrowsAsync<EndOfStreamException>(() => reader.ReadAsync(default));
         }
     }
@@ -63,12 +64,12 @@ public sealed class ConfigReaderTests
     public void A_shard_name_is_what_it_was_made_of_and_nothing_else_is_one()
     {
         var id = Guid.NewGuid();
-        foreach (var name in (string[])[ShardName.Core, ShardName.Api(id), ShardName.Applications(0), ShardName.Applications(255), ShardName.Credentials(10)])
+        foreach (var name in (string[])[ShardName.Core, ShardName.Api(id), ShardName.Applications(0), ShardName.Applications(255), ShardName.Credentials(10), ShardName.Backends(1), ShardName.Plans(254)])
         {
             Assert.True(ShardName.TryParse(name, out _, out _, out _), name);
         }
 
-        foreach (var name in (string[])["", "Core", "api/", $"api/{id:N}", $"api/{id.ToString().ToUpperInvariant()}x", "applications/", "applications/100", "applications/A0", "credentials/0", "credentials/-1", "other/00"])
+        foreach (var name in (string[])["", "Core", "api/", $"api/{id:N}", $"api/{id.ToString().ToUpperInvariant()}x", "applications/", "applications/100", "applications/A0", "credentials/0", "credentials/-1", "other/00", "plans/1", "backends/100"])
         {
             Assert.False(ShardName.TryParse(name, out _, out _, out _), name);
         }
@@ -85,13 +86,13 @@ public sealed class ConfigReaderTests
     private static IEnumerable<KeyValuePair<string, string>> Original(long revision) => SnapshotShards.Split(Whole(revision))
         .Select(static shard => KeyValuePair.Create(shard.Key, SnapshotShards.HashOf(SnapshotShards.Serialize(shard.Value))));
 
-    private static Snapshot Whole(long revision) => revision == 1 ? TestSnapshots.Right() : TestSnapshots.Right() with { Backends = [.. TestSnapshots.Right().Backends.Take(2)] };
+    private static Snapshot Whole(long revision) => revision == 1 ? TestSnapshots.Right() : TestSnapshots.Right() with { Plans = [TestSnapshots.Right().Plans[0] with { Name = "renamed" }, .. TestSnapshots.Right().Plans.Skip(1)] };
 
     private static byte[] Steps()
     {
         var first = SnapshotShards.Split(Whole(1)).ToDictionary(static shard => shard.Key, static shard => SnapshotShards.Serialize(shard.Value));
         var second = SnapshotShards.Split(Whole(2)).ToDictionary(static shard => shard.Key, static shard => SnapshotShards.Serialize(shard.Value));
-        return [.. ShardFeed.Step(1, first, [], first, Token), .. Encoding.UTF8.GetBytes("\n"), .. ShardFeed.Step(2, new() { ["core"] = second["core"] }, [], second, Token)];
+        return [.. ShardFeed.Step(1, first, [], first, Token), .. Encoding.UTF8.GetBytes("\n"), .. ShardFeed.Step(2, new() { [Changed] = second[Changed] }, [], second, Token)];
     }
 
     private sealed class Slow(byte[] bytes, int size) : MemoryStream(bytes)

@@ -31,10 +31,10 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
         var first = await stream.NextAsync();
         Assert.Contains(first.Shards, static shard => shard.Name.StartsWith("api/", StringComparison.Ordinal));
 
-        await new Parts(admin).NewAsync("plans");
+        var id = await new Parts(admin).NewAsync("plans");
         var plan = await stream.NextAsync();
         Assert.Equal(first.Manifest.Revision + 1, plan.Manifest.Revision);
-        Assert.Equal([ShardName.Core], plan.Shards.Select(static shard => shard.Name));
+        Assert.Equal([ShardName.Plans(ShardName.SegmentOf(Guid.Parse(id)))], plan.Shards.Select(static shard => shard.Name));
 
         using var revoked = await admin.ActAsync($"credentials/{credential.Id()}:revoke", "*");
         var key = await stream.NextAsync();
@@ -172,7 +172,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
     {
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         var triggered = (await connection.QueryAsync<string>(
-            "select distinct c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid where p.proname in ('note_shard', 'note_versions_of_api')")).ToHashSet();
+            "select distinct c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid where p.proname in ('note_shard', 'note_part', 'note_versions_of_api')")).ToHashSet();
         var folder = Path.Combine(OpenPlatform.Tests.Architecture.Repository.Root, "OpenPlatform.Catalog", "Snapshots", "Readers");
         var read = Directory.EnumerateFiles(folder, "*.cs").SelectMany(static file => Table().Matches(File.ReadAllText(file)))
             .Select(static match => match.Groups["table"].Value).Where(static name => name is not "unnest").ToHashSet();
@@ -182,7 +182,8 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
 
         foreach (var sql in (string[])[
             "select id from applications where segment_of(id) = any(array['7f'])", "select id from subscriptions where state = 'active' and segment_of(application_id) = any(array['7f'])",
-            "select id from credentials where revoked_at is null and segment_of(hash) = any(array['7f'])"])
+            "select id from credentials where revoked_at is null and segment_of(hash) = any(array['7f'])",
+            "select id from backends where segment_of(id) = any(array['7f'])", "select id from plans where segment_of(id) = any(array['7f'])"])
         {
             // Tables of tests are small: without sequential scans the planner takes an index, if one fits.
             var plan = string.Join('\n', await connection.QueryAsync<string>($"set enable_seqscan = off; explain {sql}"));

@@ -18,6 +18,8 @@ public sealed class RefusedShardTests : IAsyncLifetime
 
     private static string Orders => ShardName.Api(TestSnapshot.VersionId);
 
+    private static string Plan => ShardName.Plans(ShardName.SegmentOf(TestSnapshot.PlanId));
+
     private static string Subscriber => ShardName.Applications(ShardName.SegmentOf(TestSnapshot.Subscriber));
 
     public async ValueTask InitializeAsync()
@@ -59,7 +61,7 @@ public sealed class RefusedShardTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _feed.Acks.Any(static ack => ack.Revision == 2 && ack.Refused is [{ } one] && one.Shard == Orders));
 
         // The backend arrives: the shard that was refused is in force without being sent again.
-        _feed.Publish(3, [new(ShardName.Core, Snapshot.Empty with { Plans = first.Plans, Backends = [.. first.Backends, first.Backends[0] with { BackendId = broken.Apis[0].BackendId, Name = "late" }] })]);
+        _feed.Publish(3, [new(ShardName.Backends(ShardName.SegmentOf(broken.Apis[0].BackendId)), Snapshot.Empty with { Backends = [first.Backends[0] with { BackendId = broken.Apis[0].BackendId, Name = "late" }] })]);
         await UntilAsync(gateway, 3);
         Assert.Empty(gateway.Snapshot.Refused);
         using var gone = await client.GetAsync("/orders/v1/orders", Stop);
@@ -137,11 +139,35 @@ public sealed class RefusedShardTests : IAsyncLifetime
         Assert.Same(before.Core, after.Core);
 
         // A plan with another limit: only the applications under it are made anew, and they have it.
-        _feed.Publish(3, [new(ShardName.Core, Snapshot.Empty with { Backends = first.Backends, Plans = [first.Plans[0] with { RateLimits = [new(7, 60)] }] })]);
+        _feed.Publish(3, [new(Plan, Snapshot.Empty with { Plans = [first.Plans[0] with { RateLimits = [new(7, 60)] }] })]);
         await UntilAsync(gateway, 3);
         Assert.Equal(7, gateway.Snapshot.Current!.FindApplication(TestSnapshot.Subscriber)!.Find(TestSnapshot.VersionId)!.Plan.Limits.Single().Requests);
         Assert.Same(after.Credentials, gateway.Snapshot.Current.Credentials);
         Assert.Same(after.Apis, gateway.Snapshot.Current.Apis);
+    }
+
+    [Fact]
+    public async Task What_a_catalog_of_before_says_in_its_one_core_goes_before_the_segments()
+    {
+        await using var gateway = await StartAsync();
+        var first = First();
+        _feed.Publish(1, SnapshotShards.Split(first));
+        await UntilAsync(gateway, 1);
+
+        // A replica that was not replaced yet writes all backends and plans in one shard, and leaves the segments as they are.
+        _feed.Publish(2, [new(ShardName.Core, Snapshot.Empty with { Backends = first.Backends, Plans = [first.Plans[0] with { RateLimits = [new(7, 60)] }, .. first.Plans.Skip(1)] })]);
+        await UntilAsync(gateway, 2);
+        Assert.Empty(gateway.Snapshot.Refused);
+        Assert.Equal(7, Limit());
+
+        // The next one to write is new again.
+        _feed.Publish(3, [new(ShardName.Core, Snapshot.Empty), new(Plan, Snapshot.Empty with { Plans = [first.Plans[0] with { RateLimits = [new(8, 60)] }] })]);
+        await UntilAsync(gateway, 3);
+        Assert.Equal(8, Limit());
+        using var client = gateway.Client();
+        Assert.Equal("hello", await client.GetStringAsync("/orders/v1/orders", Stop));
+
+        long Limit() => gateway.Snapshot.Current!.FindApplication(TestSnapshot.Subscriber)!.Find(TestSnapshot.VersionId)!.Plan.Limits.Single().Requests;
     }
 
     [Fact]

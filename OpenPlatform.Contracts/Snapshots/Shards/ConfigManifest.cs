@@ -9,20 +9,52 @@ namespace OpenPlatform.Contracts.Snapshots.Shards;
 /// <param name="Shards">Name → SHA-256 of the content, lower-case hexadecimal.</param>
 public sealed record ConfigManifest(long Revision, DateTimeOffset CreatedAt, IReadOnlyDictionary<string, string> Shards)
 {
+    /// <summary>SHA-256 of what is signed.</summary>
+    public byte[] Sha256()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        AppendTo(hash);
+        return hash.GetHashAndReset();
+    }
+
     /// <summary>
     /// What is signed: a line with the form's version, one with revision and microseconds since 1970, then one for each shard, by name in ordinal
-    /// order. Neither name nor hash can hold a space or a line end.
+    /// order. Neither name nor hash can hold a space or a line end. In pieces, because as one it would be a large object for every revision.
     /// </summary>
-    public byte[] ToBytes()
+    internal void AppendTo(IncrementalHash hash)
     {
-        var text = new StringBuilder("openplatform-manifest-1\n", 64 + (Shards.Count * 96));
-        text.Append(CultureInfo.InvariantCulture, $"{Revision} {(CreatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond}\n");
-        foreach (var (name, hash) in Shards.OrderBy(static shard => shard.Key, StringComparer.Ordinal))
+        var names = Shards.Keys.ToArray();
+        Array.Sort(names, StringComparer.Ordinal);
+        Span<byte> piece = stackalloc byte[4096];
+        var used = Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"openplatform-manifest-1\n{Revision} {(CreatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond}\n"), piece);
+        foreach (var name in names)
         {
-            text.Append(name).Append(' ').Append(hash).Append('\n');
+            Append(hash, piece, ref used, name, (byte)' ');
+            Append(hash, piece, ref used, Shards[name], (byte)'\n');
         }
 
-        return Encoding.UTF8.GetBytes(text.ToString());
+        hash.AppendData(piece[..used]);
+    }
+
+    private static void Append(IncrementalHash hash, Span<byte> piece, ref int used, string text, byte end)
+    {
+        if (Encoding.UTF8.GetMaxByteCount(text.Length) >= piece.Length - used)
+        {
+            hash.AppendData(piece[..used]);
+            used = 0;
+        }
+
+        if (Encoding.UTF8.GetMaxByteCount(text.Length) >= piece.Length)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(text));
+        }
+        else
+        {
+            used += Encoding.UTF8.GetBytes(text, piece[used..]);
+        }
+
+        piece[used++] = end;
     }
 }
 
@@ -40,7 +72,12 @@ public sealed class ManifestSigner
         _key = HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(serviceToken), HMACSHA256.HashSizeInBytes, info: Info);
 
     /// <summary>32 bytes.</summary>
-    public byte[] Sign(ConfigManifest manifest) => HMACSHA256.HashData(_key, manifest.ToBytes());
+    public byte[] Sign(ConfigManifest manifest)
+    {
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
+        manifest.AppendTo(hash);
+        return hash.GetHashAndReset();
+    }
 
     public bool Verify(ConfigManifest manifest, ReadOnlySpan<byte> signature) => CryptographicOperations.FixedTimeEquals(Sign(manifest), signature);
 }

@@ -6,18 +6,31 @@ namespace OpenPlatform.Contracts.Snapshots.Shards;
 /// </summary>
 public static class ShardName
 {
-    /// <summary>Backends, plans, issuers.</summary>
+    /// <summary>Issuers. Always there. A catalog of before puts all backends and plans in it.</summary>
     public const string Core = "core";
 
-    /// <summary>How many segments there are of <c>applications/</c> and of <c>credentials/</c>.</summary>
+    /// <summary>How many segments there are of <c>backends/</c>, <c>plans/</c>, <c>applications/</c> and <c>credentials/</c>.</summary>
     public const int Segments = 256;
 
     private const string ApiPrefix = "api/";
+    private const string BackendsPrefix = "backends/";
+    private const string PlansPrefix = "plans/";
     private const string ApplicationsPrefix = "applications/";
     private const string CredentialsPrefix = "credentials/";
 
+    private static readonly (string Prefix, ShardKind Kind)[] Segmented =
+    [
+        (BackendsPrefix, ShardKind.Backends), (PlansPrefix, ShardKind.Plans), (ApplicationsPrefix, ShardKind.Applications), (CredentialsPrefix, ShardKind.Credentials),
+    ];
+
     /// <summary>One version of one API, for example <c>api/0199f6f0-…</c>.</summary>
     public static string Api(Guid versionId) => ApiPrefix + versionId.ToString("D");
+
+    /// <summary>Backends, for example <c>backends/7f</c>.</summary>
+    public static string Backends(int segment) => $"{BackendsPrefix}{segment:x2}";
+
+    /// <summary>Plans, for example <c>plans/7f</c>.</summary>
+    public static string Plans(int segment) => $"{PlansPrefix}{segment:x2}";
 
     /// <summary>Applications with what they are subscribed to, for example <c>applications/7f</c>.</summary>
     public static string Applications(int segment) => $"{ApplicationsPrefix}{segment:x2}";
@@ -49,18 +62,26 @@ public static class ShardName
             return Guid.TryParseExact(name.AsSpan(ApiPrefix.Length), "D", out versionId) && Api(versionId) == name;
         }
 
-        kind = name.StartsWith(ApplicationsPrefix, StringComparison.Ordinal) ? ShardKind.Applications : ShardKind.Credentials;
-        var prefix = kind == ShardKind.Applications ? ApplicationsPrefix : CredentialsPrefix;
-        return name.StartsWith(prefix, StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(prefix.Length), System.Globalization.NumberStyles.AllowHexSpecifier, null, out segment)
-            && name == $"{prefix}{segment:x2}" && segment < Segments;
+        foreach (var (prefix, of) in Segmented)
+        {
+            if (name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                kind = of;
+                return int.TryParse(name.AsSpan(prefix.Length), System.Globalization.NumberStyles.AllowHexSpecifier, null, out segment)
+                    && segment is >= 0 and < Segments && name == $"{prefix}{segment:x2}";
+            }
+        }
+
+        return false;
     }
 }
 
-/// <summary>Kinds of shards.</summary>
+/// <summary>Kinds of shards, in the order in which they name each other: what an API names is in those before it.</summary>
 public enum ShardKind
 {
     Core,
+    Backends,
+    Plans,
     Api,
     Applications,
     Credentials,

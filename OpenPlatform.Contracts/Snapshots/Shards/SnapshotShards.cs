@@ -15,13 +15,15 @@ public static class SnapshotShards
     {
         var shards = new SortedDictionary<string, Snapshot>(StringComparer.Ordinal)
         {
-            [ShardName.Core] = Snapshot.Empty with { Backends = snapshot.Backends, Plans = snapshot.Plans, Issuers = snapshot.Issuers is { Count: > 0 } issuers ? issuers : null },
+            [ShardName.Core] = Snapshot.Empty with { Issuers = snapshot.Issuers is { Count: > 0 } issuers ? issuers : null },
         };
         foreach (var api in snapshot.Apis)
         {
             shards[ShardName.Api(api.VersionId)] = Snapshot.Empty with { Apis = [api] };
         }
 
+        var backends = snapshot.Backends.ToLookup(static b => ShardName.SegmentOf(b.BackendId));
+        var plans = snapshot.Plans.ToLookup(static p => ShardName.SegmentOf(p.PlanId));
         var applications = snapshot.Applications.ToLookup(static a => ShardName.SegmentOf(a.ApplicationId));
         var subscriptions = snapshot.Subscriptions.ToLookup(static s => ShardName.SegmentOf(s.ApplicationId));
         var keys = snapshot.Credentials.ToLookup(static c => ShardName.SegmentOf(c.Hash.Span));
@@ -29,6 +31,16 @@ public static class SnapshotShards
         var certificates = (snapshot.Certificates ?? []).ToLookup(static c => ShardName.SegmentOf(c.Thumbprint.Span));
         for (var i = 0; i < ShardName.Segments; i++)
         {
+            if (backends.Contains(i))
+            {
+                shards[ShardName.Backends(i)] = Snapshot.Empty with { Backends = [.. backends[i]] };
+            }
+
+            if (plans.Contains(i))
+            {
+                shards[ShardName.Plans(i)] = Snapshot.Empty with { Plans = [.. plans[i]] };
+            }
+
             if (applications.Contains(i) || subscriptions.Contains(i))
             {
                 shards[ShardName.Applications(i)] = Snapshot.Empty with { Applications = [.. applications[i]], Subscriptions = [.. subscriptions[i]] };
@@ -48,7 +60,7 @@ public static class SnapshotShards
         return shards;
     }
 
-    /// <summary>The snapshot that <paramref name="shards"/> are the parts of, its lists ordered by id.</summary>
+    /// <summary>The snapshot that <paramref name="shards"/> are the parts of, its lists ordered by id. Where two have the same, the first one counts.</summary>
     public static Snapshot Join(long revision, DateTimeOffset createdAt, IReadOnlyCollection<Snapshot> shards)
     {
         return new(revision, createdAt,
@@ -61,7 +73,7 @@ public static class SnapshotShards
             Issuers = Some([.. shards.SelectMany(static s => s.Issuers ?? [])]),
         };
 
-        T[] All<T>(Func<Snapshot, IReadOnlyList<T>> list, Func<T, Guid> id) => [.. shards.SelectMany(list).OrderBy(id)];
+        T[] All<T>(Func<Snapshot, IReadOnlyList<T>> list, Func<T, Guid> id) => [.. shards.SelectMany(list).DistinctBy(id).OrderBy(id)];
 
         static T[]? Some<T>(T[] list) => list.Length == 0 ? null : list;
     }
