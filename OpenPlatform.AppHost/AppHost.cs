@@ -33,7 +33,7 @@ var orders = builder.AddProject<Projects.Orders>("orders")
     .WithEndpoint("http", endpoint => endpoint.Port = null)          // any free port: callers go through the gateway
     .WithReference(redis).WaitFor(redis)
     .WithEnvironment("OpenPlatform__Leases__Key", ordersLeaseKey)
-    .WithAddressableInstances().WithResources(cpu: 0.25, memoryMiB: 256).WithAutoscale(3, 12) // [+] deployed; the gateway picks one
+    .WithAddressableInstances("OpenPlatform__Leases__Key").WithResources(cpu: 0.25, memoryMiB: 256).WithAutoscale(3, 12) // [+] deployed; the gateway picks one
     .WithHttpHealthCheck("/health");
 
 var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
@@ -50,11 +50,11 @@ var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithStateDirectory("OpenPlatform__StateDirectory")              // [+] last good snapshot, usage spool
     .WithPrivatePort("OpenPlatform__Gateway__PrivatePort__Url").WithOutboundTraffic()                                // [+] probes
     .WithResources(cpu: 1, memoryMiB: 512).WithAutoscale(3, 30, inFlightPerCore: 200)                                // [+] deployed
-    .WithPublicPort("OPENPLATFORM_GATEWAY_PORT")
-    .WithHttpHealthCheck("/health")
-    .WithExternalHttpEndpoints();
+    .WithPublicPort("OPENPLATFORM_GATEWAY_PORT").WithProxyNetworks("OpenPlatform__Gateway__Context__TrustedProxies") // [+] deployed
+    .WithHttpHealthCheck("/health").WithExternalHttpEndpoints();
 
 builder.AddKubernetesEnvironment("k8s").WithFiles("Monitoring");    // [+] alert rules and dashboard
 builder.AddDockerComposeEnvironment("compose");
+builder.AddAzureContainerAppEnvironment("azure");
 builder.AddWelcome(gateway, catalog, demoKey, adminToken);
 builder.Build().Run();

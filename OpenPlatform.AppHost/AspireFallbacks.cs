@@ -20,7 +20,8 @@ internal static class AspireFallbacks
     public static IResourceBuilder<T> WithPrivatePort<T>(this IResourceBuilder<T> builder, string environmentVariable, int port = 8081) where T : IResource => builder;
     public static IResourceBuilder<T> WithOperatorPort<T>(this IResourceBuilder<T> builder, int port) where T : IResource => builder;
     public static IResourceBuilder<T> WithMigrations<T>(this IResourceBuilder<T> builder, params string[] arguments) where T : IResource => builder;
-    public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
+    public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder, string? registration = null) where T : IResource => builder;
+    public static IResourceBuilder<T> WithProxyNetworks<T>(this IResourceBuilder<T> builder, string environmentVariable) where T : IResource => builder;
     public static IResourceBuilder<T> WithFiles<T>(this IResourceBuilder<T> builder, string folder) where T : IResource => builder;
     public static IResourceBuilder<T> WithOutboundTraffic<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
 }

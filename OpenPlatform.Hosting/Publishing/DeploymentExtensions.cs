@@ -62,10 +62,22 @@ public static class DeploymentExtensions
     }
 
     /// <summary>Deployed, callers see the address of every instance and choose themselves, in place of one address in front of all.</summary>
-    public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder) where T : IResourceWithEndpoints, IComputeResource
+    /// <param name="builder">The service.</param>
+    /// <param name="registration">Variable with which an instance makes its own address known. It is left out where a platform lets nobody call an instance by itself.</param>
+    public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder, string? registration = null) where T : IResourceWithEndpoints, IComputeResource
     {
         ArgumentNullException.ThrowIfNull(builder);
-        return builder.WithAnnotation(new AddressableInstancesAnnotation(), ResourceAnnotationMutationBehavior.Replace);
+        return builder.WithAnnotation(new AddressableInstancesAnnotation(registration), ResourceAnnotationMutationBehavior.Replace);
+    }
+
+    /// <summary>Deployed behind a proxy whose networks the platform tells, the service is told which they are, so that it can believe what the proxy says about the caller.</summary>
+    /// <param name="builder">The service.</param>
+    /// <param name="environmentVariable">Beginning of the variables that receive the networks (CIDR): <c>…__0</c>, <c>…__1</c>.</param>
+    public static IResourceBuilder<T> WithProxyNetworks<T>(this IResourceBuilder<T> builder, string environmentVariable) where T : IResourceWithEnvironment, IComputeResource
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(environmentVariable);
+        return builder.WithAnnotation(new ProxyNetworksAnnotation(environmentVariable), ResourceAnnotationMutationBehavior.Replace);
     }
 
     /// <summary>Deployed on one machine, operators reach the service's <c>http</c> endpoint at this port of the machine's loopback, as in a local run. Elsewhere they forward a port.</summary>
@@ -109,7 +121,9 @@ internal sealed record MigrationsAnnotation(IReadOnlyList<string> Arguments) : I
 
 internal sealed record OperatorPortAnnotation(int Port) : IResourceAnnotation;
 
-internal sealed record AddressableInstancesAnnotation : IResourceAnnotation;
+internal sealed record AddressableInstancesAnnotation(string? Registration) : IResourceAnnotation;
+
+internal sealed record ProxyNetworksAnnotation(string EnvironmentVariable) : IResourceAnnotation;
 
 internal sealed record OutboundTrafficAnnotation : IResourceAnnotation;
 

@@ -56,6 +56,12 @@ internal sealed record ServiceModel
     /// <summary>Callers choose among the instances themselves, so they need the address of each.</summary>
     public bool HasAddressableInstances { get; init; }
 
+    /// <summary>Variable with which an instance makes its own address known; left out where others cannot reach it there. Null: there is none.</summary>
+    public string? Registration { get; init; }
+
+    /// <summary>Beginning of the variables (<c>…__0</c>) that name the proxies in front; null: it does not ask.</summary>
+    public string? ProxyNetworks { get; init; }
+
     /// <summary>Calls addresses that the model does not know: backends of APIs, issuers, webhooks.</summary>
     public bool CallsOutside { get; init; }
 

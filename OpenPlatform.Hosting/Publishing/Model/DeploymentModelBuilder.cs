@@ -106,6 +106,8 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
             Probes = Probes(resource, kind, privatePort),
             Migrations = resource.Annotations.OfType<MigrationsAnnotation>().LastOrDefault()?.Arguments,
             HasAddressableInstances = resource.HasAnnotationOfType<AddressableInstancesAnnotation>(),
+            Registration = resource.Annotations.OfType<AddressableInstancesAnnotation>().LastOrDefault()?.Registration,
+            ProxyNetworks = resource.Annotations.OfType<ProxyNetworksAnnotation>().LastOrDefault()?.EnvironmentVariable,
             CallsOutside = resource.HasAnnotationOfType<OutboundTrafficAnnotation>(),
             WaitsFor = [.. resource.Annotations.OfType<WaitAnnotation>().Select(w => w.Resource is IResourceWithParent child ? child.Parent.Name : w.Resource.Name).Distinct()],
             Databases = [.. application.Resources.OfType<PostgresDatabaseResource>().Where(d => d.Parent == resource)

@@ -63,7 +63,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData(new[] { "--environment-name", "k9s" }, "--environment-name 'k9s' is unknown. Environments of this AppHost: k8s, edge.")]
+    [InlineData(new[] { "--environment-name", "k9s" }, "--environment-name 'k9s' is unknown. Environments of this AppHost: k8s, compose, azure, edge.")]
     [InlineData(new[] { "--Kubernetes:Postgres=Oracle" }, "Kubernetes")]
     public async Task What_is_wrong_is_told(string[] args, string message)
     {

@@ -54,7 +54,7 @@ public sealed partial class RunbookTests
     [GeneratedRegex(@"pvc data-(?<set>[a-z]+)-0", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Claims();
 
-    [GeneratedRegex(@"\b(?<path>(gateway|catalog|orders|postgres|redis|ingress|networkPolicy|otlp)(\.(?!md\b|example|svc)[a-zA-Z]+)+)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\b(?<path>(gateway|catalog|orders|postgres|redis|ingress|networkPolicy|otlp)(\.(?!md\b|example|svc|bicep)[a-zA-Z]+)+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Values();
 
     [GeneratedRegex(@"--Kubernetes:(?<name>[A-Za-z]+)=", RegexOptions.ExplicitCapture, 1000)]

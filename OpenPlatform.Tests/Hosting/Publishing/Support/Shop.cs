@@ -35,6 +35,8 @@ internal sealed record Shop(IDistributedApplicationBuilder Builder, IResourceBui
             .WithAddressableInstances()
             .WithReplicas(2);
         builder.AddKubernetesEnvironment("k8s");
+        builder.AddDockerComposeEnvironment("compose");
+        builder.AddAzureContainerAppEnvironment("azure");
         return new(builder, api);
     }
 }
