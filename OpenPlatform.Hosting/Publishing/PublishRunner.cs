@@ -75,6 +75,8 @@ internal static class PublishServices
     internal static IServiceCollection AddPublishing(this IServiceCollection services) => services
         .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<EnvironmentsStep>(s))
         .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<ManifestStep>(s, "publish-manifest"))
+        .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<ImagesStep>(s, ImagesStep.Build))
+        .AddSingleton<IPublishStep>(s => ActivatorUtilities.CreateInstance<ImagesStep>(s, ImagesStep.Push))
         .AddSingleton<IParameterQuestions, ConsoleQuestions>()
         .AddHostedService<PublishRunner>();
 }

@@ -85,7 +85,7 @@ internal sealed class ComposeFiles(DeploymentModel model, ComposeOptions options
         {string.Join("\n", ComposeEdge.Listeners(model).Select(l => $"| `{l.Variable}` | {l.Port} | {(l.Endpoint.IsExternal ? "public port" : "port on this machine's loopback")} of `{l.Service.Name}` |"))}
         | `DASHBOARD_PORT` | 18888 | port of the dashboard on this machine's loopback (`--profile dashboard`) |
         | `OTEL_EXPORTER_OTLP_ENDPOINT` | none | where telemetry goes, such as `http://dashboard:18889` |
-        | `TAG` | {model.Version} | tag of the images that are built from this repository |
+        | `TAG` | {model.Services.FirstOrDefault(static s => s.Image.Project is not null)?.Image.Tag ?? model.Version} | tag of the images that are built from this repository |
 
         A secret of your own: write it to `secrets/values/<name>` (letters and digits) before `secrets.sh` runs. To change one, write the new value, run
         `secrets.sh` and `docker compose up -d --force-recreate`. Names: {string.Join(", ", model.Secrets.Select(static s => $"`{s.Name}`"))}.

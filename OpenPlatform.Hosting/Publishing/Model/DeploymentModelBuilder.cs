@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 
@@ -12,6 +11,7 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
     private const int ProjectPort = 8080;
     private const int FurtherPorts = 8100;
 
+    private readonly ProjectImages _images = new(host);
     private readonly Dictionary<EndpointAnnotation, EndpointModel> _endpoints = [];
     private readonly Dictionary<ParameterResource, ParameterModel> _parameters = [];
     private readonly List<ParameterModel> _inOrder = [];
@@ -30,18 +30,16 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
             ReadEndpoints(resource);
         }
 
-        var version = Version();
-        var name = ApplicationName();
         var services = new List<ServiceModel>();
         foreach (var resource in resources)
         {
-            services.Add(await ReadAsync(resource, name, version, cancellationToken));
+            services.Add(await ReadAsync(resource, cancellationToken));
         }
 
-        return new(name, version, services, _inOrder, [.. services.SelectMany(Flows)]);
+        return new(_images.ApplicationName(), _images.Version, services, _inOrder, [.. services.SelectMany(Flows)]);
     }
 
-    private async Task<ServiceModel> ReadAsync(IResource resource, string applicationName, string version, CancellationToken cancellationToken)
+    private async Task<ServiceModel> ReadAsync(IResource resource, CancellationToken cancellationToken)
     {
         if (resource.Annotations.OfType<ContainerMountAnnotation>().FirstOrDefault(m => m.Type == ContainerMountType.BindMount) is { } mount)
         {
@@ -94,7 +92,7 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
         {
             Resource = resource,
             Kind = kind,
-            Image = Image(resource, applicationName, version),
+            Image = Image(resource),
             Entrypoint = (resource as ContainerResource)?.Entrypoint,
             Arguments = args,
             Environment = environment,
@@ -280,28 +278,17 @@ internal sealed class DeploymentModelBuilder(DistributedApplicationModel applica
         _ => new(0.25, 256),
     };
 
-    private ImageModel Image(IResource resource, string applicationName, string version)
+    private ImageModel Image(IResource resource)
     {
-        var settings = host.Configuration;
         if (resource is ProjectResource project)
         {
-            var registry = settings["Publishing:ImageRegistry"] is { Length: > 0 } given ? given.TrimEnd('/') + "/" : "";
-            return new($"{registry}{applicationName}/{resource.Name.ToLowerInvariant()}", settings["Publishing:ImageTag"] ?? version, Project: project.GetProjectMetadata().ProjectPath);
+            return _images.Of(project);
         }
 
         var image = resource.Annotations.OfType<ContainerImageAnnotation>().LastOrDefault() ?? throw new DistributedApplicationException($"Container '{resource.Name}' has no image; call WithImage.");
         var repository = (image.Registry is { Length: > 0 } from ? from + "/" : "") + image.Image;
         return new(repository, image.Tag ?? "latest", image.SHA256 is { Length: > 0 } digest ? $"sha256:{digest}" : null);
     }
-
-    private string ApplicationName()
-    {
-        var name = host.Configuration["AppHost:DashboardApplicationName"] ?? "application";
-        return string.Concat(name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')).Trim('-');
-    }
-
-    private string Version() =>
-        host.AppHostAssembly?.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
 
     /// <summary>Text before each hole, and the hole's number; null: there is none behind the text.</summary>
     private static IEnumerable<(string Text, int? Hole)> Split(ReferenceExpression expression)

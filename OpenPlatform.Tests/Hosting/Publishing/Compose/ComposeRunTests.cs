@@ -5,17 +5,10 @@ using OpenPlatform.Tests.Fixtures.Containers;
 
 namespace OpenPlatform.Tests.Hosting.Publishing.Compose;
 
-/// <summary>The published Compose file, brought up on a real engine from images that are built here.</summary>
+/// <summary>The published Compose file, brought up on a real engine from images that the same command built.</summary>
 public sealed class ComposeRunTests(ContainerEngine engine) : IClassFixture<ContainerEngine>, IDisposable
 {
     private const string Tag = "test";
-
-    private static readonly Dictionary<string, string> Images = new()
-    {
-        ["OpenPlatform.Gateway"] = "openplatform/gateway",
-        ["OpenPlatform.Catalog"] = "openplatform/catalog",
-        ["samples/Orders"] = "openplatform/orders",
-    };
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("openplatform-compose-");
 
@@ -30,9 +23,12 @@ public sealed class ComposeRunTests(ContainerEngine engine) : IClassFixture<Cont
     {
         Assert.SkipUnless(File.Exists("/usr/libexec/docker/cli-plugins/docker-compose") || Environment.GetEnvironmentVariable("CI") == "true", "docker compose is not installed.");
         _ = engine.Host; // skips where no engine runs
-        await new ServiceImages(engine).BuildAsync(Tag, Images);
-        await engine.RunAsync("dotnet", Path.Combine(AppContext.BaseDirectory, "OpenPlatform.AppHost.dll"), "--operation", "publish", "--step", "publish",
-            "--environment-name", "compose", "--output-path", _folder.FullName, $"--Publishing:ImageTag={Tag}", $"--Compose:EdgeImage={ServiceImages.Edge}");
+        await using (var registry = await ImageRegistry.StartAsync())
+        {
+            await engine.RunAsync("dotnet", Path.Combine(AppContext.BaseDirectory, "OpenPlatform.AppHost.dll"), "--operation", "publish", "--step", "build", "--environment-name", "compose",
+                "--output-path", _folder.FullName, "--image-tag", Tag, "--image-base", await ServiceBase.PushAsync(engine, registry), $"--Compose:EdgeImage={ServiceBase.Edge}");
+        }
+
         await engine.RunAsync("sh", Path.Combine(Deployment, "secrets.sh"));
         var (gatewayPort, catalogPort) = (FreePort.Next(), FreePort.Next());
         await File.WriteAllTextAsync(Path.Combine(Deployment, ".env"), $"GATEWAY_PORT={gatewayPort}\nCATALOG_PORT={catalogPort}\n", Stop);

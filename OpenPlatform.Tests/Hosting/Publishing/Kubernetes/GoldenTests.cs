@@ -14,7 +14,7 @@ public sealed class GoldenTests
     [Fact]
     public async Task What_is_written_for_the_shop_is_as_it_was()
     {
-        var builder = Apps.Publishing();
+        var builder = Apps.Publishing("--image-tag", "0.1.0"); // otherwise that of the commit
         Shop.Add(builder);
         var files = (await Published.OfAsync(builder, "k8s")).Files.Where(f => !f.Key.StartsWith("chart/templates/", StringComparison.Ordinal) && !f.Key.EndsWith(".json", StringComparison.Ordinal)).ToDictionary();
         if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
