@@ -73,6 +73,7 @@ app.UseProblems();                              // unexpected                   
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();
 app.UseAuthorization();                         // no token -> 401, not one's role  -> 403
+app.UseStorageGate();                           // no database yet                  -> 503
 app.UseIdempotency("/admin");                   // another body -> 422, still running -> 409
 
 var admin = app.MapGroup("/admin/v1").RequireAuthorization(Permissions.Policy).RequireStorage();

@@ -34,11 +34,12 @@ internal static class CatalogBench
         using var floor = await ServerProcess.StartAsync(floorPort, "dotnet", [typeof(CatalogBench).Assembly.Location, FloorServer.Command, Address(floorPort), postgres.ConnectionString]);
 
         await using var database = NpgsqlDataSource.Create(postgres.ConnectionString);
-        List<double> bare = [], minimal = [], api = [];
+        List<double> bare = [], minimal = [], api = [], minimalCost = [], apiCost = [];
         var memory = new List<long>();
         for (var round = -1; round < rounds; round++) // the first warms up
         {
             var inProcess = await BareAsync(database, id, connections, seconds);
+            var before = (Floor: floor.CpuSeconds(), Catalog: catalog.CpuSeconds());
             var endpoint = await Load.RunAsync(floorPort, $"/{id}", "Accept: */*", connections, seconds, isHeader: true);
             var read = await Load.RunAsync(port, $"/admin/v1/organizations/{id}", $"Authorization: Bearer {Token}", connections, seconds, isHeader: true);
             if (endpoint.Errors + read.Errors > 0)
@@ -51,6 +52,8 @@ internal static class CatalogBench
                 bare.Add(inProcess);
                 minimal.Add(endpoint.PerSecond);
                 api.Add(read.PerSecond);
+                minimalCost.Add(1e6 * (floor.CpuSeconds() - before.Floor) / (endpoint.PerSecond * seconds));
+                apiCost.Add(1e6 * (catalog.CpuSeconds() - before.Catalog) / (read.PerSecond * seconds));
             }
 
             memory.Add(ResidentBytes(catalog.Id));
@@ -64,6 +67,7 @@ internal static class CatalogBench
             reads by key, bare Npgsql in this process          {Median(bare),9:0}/s
             reads by key, bare Npgsql behind a bare endpoint   {Median(minimal),9:0}/s
             reads by key, admin API                            {Median(api),9:0}/s   {share:P0} of bare Npgsql, {Median(api) / Median(minimal):P0} of it behind an endpoint
+            processor time of a read in the process that answers {Median(minimalCost):0} µs behind a bare endpoint, {Median(apiCost):0} µs in the catalog
             writes one after the other, bare Npgsql            {floorWrites,9:0}/s
             writes one after the other, admin API              {writes,9:0}/s   {writes / floorWrites:P0}
             resident memory of the catalog                     {memory[memory.Count / 2] >> 20} MB in the middle, {memory[^1] >> 20} MB at the end

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Storage;
@@ -16,16 +17,13 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, IdempotencySto
     public const string Header = "Idempotency-Key";
     public const int MaxKeyLength = 255;
 
-    public async Task InvokeAsync(HttpContext context)
-    {
-        var caller = Caller.Of(context.User);
-        var keys = context.Request.Headers[Header];
-        if (keys.Count == 0 || !HttpMethods.IsPost(context.Request.Method) || caller.Roles.Count == 0 || !storage.IsReady)
-        {
-            await next(context);
-            return;
-        }
+    public Task InvokeAsync(HttpContext context) =>
+        HttpMethods.IsPost(context.Request.Method) && context.Request.Headers[Header] is { Count: > 0 } keys && Caller.Of(context.User) is { Roles.Count: > 0 } caller && storage.IsReady
+            ? InvokeAsync(context, caller, keys)
+            : next(context);
 
+    private async Task InvokeAsync(HttpContext context, Caller caller, StringValues keys)
+    {
         if (keys is not [{ Length: > 0 and <= MaxKeyLength } key] || key.Any(static c => c is < '!' or > '~'))
         {
             await CatalogProblem.Malformed($"{Header} must be one value of 1 to {MaxKeyLength} visible ASCII characters.").ExecuteAsync(context);

@@ -29,13 +29,14 @@ internal static class BearerTokens
         services.AddHttpContextAccessor();
         services.AddSingleton<CurrentCaller>();
         services.AddSingleton<Callers>();
+        services.AddSingleton<DeploymentTokens>();
         return services;
     }
 }
 
 /// <summary>Knows the two tokens of the deployment by itself, which it compares in constant time whatever the length presented; asks <see cref="Callers"/> for all others.</summary>
 internal sealed class BearerTokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, IOptions<CatalogOptions> options, Callers callers)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemeOptions, ILoggerFactory loggers, UrlEncoder encoder, DeploymentTokens deploymentTokens, Callers callers)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemeOptions, loggers, encoder)
 {
     public new const string Scheme = "Bearer";
@@ -56,9 +57,10 @@ internal sealed class BearerTokenHandler(
             return AuthenticateResult.NoResult();
         }
 
-        // Both are compared always: the time says nothing about which one came close.
-        var isDeployment = Matches(presented, options.Value.AdminToken);
-        var isGateway = Matches(presented, options.Value.ServiceToken);
+        // Both are compared always: the time says nothing about which one came close. Of hashes, so that neither content nor length shows in it.
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(presented));
+        var isDeployment = CryptographicOperations.FixedTimeEquals(hash, deploymentTokens.Admin);
+        var isGateway = CryptographicOperations.FixedTimeEquals(hash, deploymentTokens.Service);
         if (isGateway)
         {
             return AuthenticateResult.Success(new(Gateway, Scheme));
@@ -85,8 +87,12 @@ internal sealed class BearerTokenHandler(
         Context.GetEndpoint()?.Metadata.GetMetadata<NeededPermission>() is { } needed && Caller.Of(Context.User).Roles.Count > 0
             ? CatalogProblem.Forbidden(needed.Permission).ExecuteAsync(Context)
             : HandleChallengeAsync(properties);
+}
 
-    // Hashing makes both sides 32 bytes, so neither content nor length shows in the time.
-    private static bool Matches(string presented, string expected) => CryptographicOperations.FixedTimeEquals(
-        SHA256.HashData(Encoding.UTF8.GetBytes(presented)), SHA256.HashData(Encoding.UTF8.GetBytes(expected)));
+/// <summary>Hashes of the two tokens of the deployment, made once.</summary>
+internal sealed class DeploymentTokens(IOptions<CatalogOptions> options)
+{
+    public byte[] Admin { get; } = SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.AdminToken));
+
+    public byte[] Service { get; } = SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.ServiceToken));
 }
