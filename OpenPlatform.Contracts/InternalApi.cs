@@ -17,6 +17,9 @@ public static class InternalApi
     /// <summary>POST a <see cref="Snapshots.Shards.ConfigAck"/>: 204.</summary>
     public const string AckPath = "/internal/v1/config/acks";
 
+    /// <summary>POST an <see cref="InstanceReport"/>: 204.</summary>
+    public const string InstancesPath = "/internal/v1/instances";
+
     /// <summary>POST a <see cref="Usage.UsageBatch"/>: 200 with a <see cref="Usage.UsageReceipt"/>.</summary>
     public const string UsagePath = "/internal/v1/usage";
 

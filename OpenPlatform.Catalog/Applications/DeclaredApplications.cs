@@ -162,7 +162,9 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options) : I
                 continue;
             }
 
-            var outcome = !live.TryGetValue(version, out var there) ? await SubscriptionStore.InsertAsync(change, new(application.Id, version, plan))
+            // Who may decide says it by declaring it: what is exported of one catalog comes out the same in another.
+            var outcome = !live.TryGetValue(version, out var there)
+                ? await SubscriptionStore.InsertAsync(change, new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)))
                 : there.Plan != plan ? await SubscriptionStore.ChangePlanAsync(change, there.Id, plan, IfMatch.Any)
                 : default;
             foreach (var error in outcome.Problem?.Errors ?? [])

@@ -12,7 +12,9 @@ public sealed record Subscription(
     [property: JsonIgnore] long Etag) : ICatalogResource;
 
 /// <param name="VersionId">Id of an API version: <c>versions[].id</c> of an API.</param>
-public sealed record SubscriptionRequest([property: Required] Guid? ApplicationId, [property: Required] Guid? VersionId, [property: Required] Guid? PlanId)
+/// <param name="AllowDeprecated">True: also to a version that will end, which only who decides about subscriptions may say.</param>
+public sealed record SubscriptionRequest(
+    [property: Required] Guid? ApplicationId, [property: Required] Guid? VersionId, [property: Required] Guid? PlanId, bool AllowDeprecated = false)
 {
     internal CatalogProblem? Check()
     {

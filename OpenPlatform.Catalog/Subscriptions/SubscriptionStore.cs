@@ -60,9 +60,17 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         }
 
         var offer = await OfferAsync(change, request.VersionId!.Value, request.PlanId!.Value);
-        if (!offer.Version)
+        if (offer.VersionState is not ("published" or "deprecated"))
         {
             check.Add("/versionId", $"names no published API version: {request.VersionId}");
+        }
+        else if (request.AllowDeprecated && !change.Caller.May(Permission.DecideSubscriptions) && change.Caller != Caller.System)
+        {
+            check.Add("/allowDeprecated", "is for those who decide about subscriptions");
+        }
+        else if (offer.VersionState == "deprecated" && !request.AllowDeprecated)
+        {
+            check.Add("/versionId", "is deprecated: it will end, so nobody begins with it; subscribe to its successor");
         }
 
         if (offer.ProblemWith(request.PlanId.Value) is { } wrong)
@@ -196,7 +204,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
 
     private static Task<Offer> OfferAsync(ConfigChange change, Guid version, Guid plan) => change.Connection.QuerySingleAsync<Offer>(change.Sql(
         """
-        select exists (select from api_versions where id = @version and state in ('published', 'deprecated')) as version,
+        select (select state from api_versions where id = @version) as version_state,
                (select state from plans where id = @plan) as plan_state,
                (select approval_required from plans where id = @plan) as approval_required,
                not exists (select from plan_offers where plan_id = @plan)
@@ -208,13 +216,13 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
 
     private static string NameOf(SubscriptionState state) => state.ToString().ToLowerInvariant();
 
-    private sealed record Offer(bool Version, string? PlanState, bool? ApprovalRequired, bool Offered)
+    private sealed record Offer(string? VersionState, string? PlanState, bool? ApprovalRequired, bool Offered)
     {
         /// <summary>Why this plan cannot be had for this version; null: it can.</summary>
         public string? ProblemWith(Guid plan) => PlanState switch
         {
             null => $"names no plan: {plan}",
-            "published" when !Version || Offered => null,
+            "published" when VersionState is not ("published" or "deprecated") || Offered => null,
             "published" => "is not offered for this API",
             _ => $"is {PlanState}; only a published plan can be had",
         };

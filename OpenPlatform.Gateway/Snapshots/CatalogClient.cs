@@ -77,6 +77,16 @@ internal sealed class CatalogClient(HttpClient http, string gateway)
         response.EnsureSuccessStatusCode();
     }
 
+    /// <summary>Tells the catalog which instances this gateway knows.</summary>
+    /// <param name="report">An <see cref="InstanceReport"/> in wire form.</param>
+    /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
+    public async Task ReportInstancesAsync(byte[] report, CancellationToken cancellationToken)
+    {
+        using var content = new ByteArrayContent(report) { Headers = { ContentType = new("application/json") } };
+        using var response = await http.PostAsync(InternalApi.InstancesPath, content, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
     /// <summary>Posts a batch; returns when the catalog has it, now or from an earlier try.</summary>
     /// <exception cref="HttpRequestException">The catalog is away or refuses.</exception>
     public async Task PostUsageAsync(UsageBatch batch, CancellationToken cancellationToken)

@@ -35,6 +35,7 @@ internal static class SnapshotServices
         services.AddSingleton<QuotaHistory>();
         services.AddHostedService<SnapshotRefresher>();
         services.AddHostedService<Acknowledgements>();
+        services.AddHostedService<Instances.InstanceReports>();
     }
 
     /// <summary>The snapshot in force, wherever it comes from.</summary>

@@ -27,6 +27,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["token_assertions"] = "what clients used, for minutes",
         ["outbox"] = "tells others what is in the audit",
         ["gateway_replicas"] = "what gateways report of themselves",
+        ["gateway_instances"] = "what gateways report of themselves",
         ["webhook_deliveries"] = "how far deliveries are",
         ["credential_uses"] = "what gateways saw",
         ["job_leader"] = "what jobs note while they work",

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using OpenPlatform.Catalog.Subscriptions;
+using OpenPlatform.Tests.Catalog.Access;
 
 namespace OpenPlatform.Tests.Catalog;
 
@@ -50,6 +51,30 @@ public sealed class SubscriptionTests(CatalogFixture fixture) : IClassFixture<Ca
 
         var list = await admin.GetFromJsonAsync<System.Text.Json.Nodes.JsonObject>($"/admin/v1/subscriptions?application={second["applicationId"]}");
         Assert.Equal(["cancelled", "active"], list!["items"]!.AsArray().Select(item => item!["state"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task Nobody_begins_with_a_deprecated_version_unless_somebody_who_decides_says_so()
+    {
+        using var admin = fixture.Catalog.Operator();
+        var there = await new Parts(admin).BodyAsync("subscriptions");
+        var version = there["versionId"]!.GetValue<string>();
+        var api = (await admin.GetFromJsonAsync<System.Text.Json.Nodes.JsonObject>("/admin/v1/apis?limit=200"))!["items"]!.AsArray().Single(item => item!["versions"]!.AsArray().Any(v => v!.Id() == version))!.Id();
+        await admin.CreateAsync("subscriptions", there);
+        using var deprecated = await admin.ActAsync($"apis/{api}/versions/{version}:deprecate", "*", new { });
+        Assert.Equal(HttpStatusCode.OK, deprecated.StatusCode);
+
+        // A partner that is new to it, by itself, with a wish of its own, and let in by an approver.
+        var organization = await admin.CreateAsync("organizations", new { name = $"late {Guid.NewGuid():N}" });
+        var application = await admin.CreateAsync("applications", new { organizationId = organization.Id(), name = "late" });
+        var body = new System.Text.Json.Nodes.JsonObject { ["applicationId"] = application.Id(), ["versionId"] = version, ["planId"] = there["planId"]!.GetValue<string>() };
+        using var developer = fixture.Catalog.With((await admin.TokenAsync("developer", organization.Id())).Token);
+        using var late = await developer.PostAsJsonAsync("/admin/v1/subscriptions", body);
+        Assert.Equal(["/versionId"], await late.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        body["allowDeprecated"] = true;
+        using var wished = await developer.PostAsJsonAsync("/admin/v1/subscriptions", body);
+        Assert.Equal(["/allowDeprecated"], await wished.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        await admin.CreateAsync("subscriptions", body);
     }
 
     [Fact]
