@@ -35,6 +35,8 @@ internal sealed class ComposeService(DeploymentModel model, ServiceModel service
                 ["reservations"] = new YamlMap { ["cpus"] = service.Resources.Cpu.ToString(CultureInfo.InvariantCulture), ["memory"] = $"{service.Resources.MemoryMiB}M" },
             },
         };
+        // Compose scales by hand; how far is for whoever does.
+        written["x-scale"] = service.Autoscale is { } bounds ? new YamlMap { ["min"] = bounds.Min, ["max"] = bounds.Max } : null;
         written["healthcheck"] = HealthCheck();
         written["depends_on"] = Dependencies(Waits().Concat(service.Migrations is null ? [] : [(MigrationsName(service), "service_completed_successfully")]));
         written["restart"] = "unless-stopped";

@@ -27,6 +27,9 @@ public sealed class CommandTests : IDisposable
         Assert.True(File.Exists(Path.Combine(Output, "k8s", "base", "kustomization.yaml")));
         Assert.True(File.Exists(Path.Combine(Output, "k8s", "chart", "Chart.yaml")));
         Assert.True(File.Exists(Path.Combine(Output, "k8s", "monitoring", "alerts.yaml")));
+        Assert.True(File.Exists(Path.Combine(Output, "compose", "compose.yaml")));
+        Assert.True(File.Exists(Path.Combine(Output, "azure", "azure.yaml")));
+        Assert.True(File.Exists(Path.Combine(Output, "azure", "infra", "main.bicep")));
         Assert.False(Directory.Exists(Cache), "Something was fetched.");
     }
 
@@ -46,7 +49,7 @@ public sealed class CommandTests : IDisposable
         var (exitCode, said) = await AppHostAsync("--help");
 
         Assert.Equal(0, exitCode);
-        Assert.All(["--output-path", "--environment-name", "--publisher manifest", "aspire publish", "k8s (Kubernetes)"], part => Assert.Contains(part, said, StringComparison.Ordinal));
+        Assert.All(["--output-path", "--environment-name", "--publisher manifest", "aspire publish", "k8s (Kubernetes)", "compose (Docker Compose)", "azure (Azure Container Apps)"], part => Assert.Contains(part, said, StringComparison.Ordinal));
         Assert.False(Directory.Exists(Cache));
     }
 
@@ -60,6 +63,7 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(first, second);
         Assert.DoesNotContain(first, file => file.Value.Contains("HIDDEN", StringComparison.Ordinal));
         Assert.Contains(first, file => file.Value.Contains("--from-literal=api-token=", StringComparison.Ordinal));
+        Assert.All(["k8s/", "compose/", "azure/"], target => Assert.Contains(first.Keys, path => path.StartsWith(target, StringComparison.Ordinal)));
     }
 
     [Theory]

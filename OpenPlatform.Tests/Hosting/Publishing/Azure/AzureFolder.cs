@@ -1,15 +1,11 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using OpenPlatform.Tests.Hosting.ApplicationModel;
 
 namespace OpenPlatform.Tests.Hosting.Publishing.Azure;
 
 /// <summary>What is written for Azure, in a folder, and the resources that the compiler makes of it.</summary>
 internal sealed class AzureFolder : IDisposable
 {
-    /// <summary>Stands for every secret that whoever deploys supplies.</summary>
-    public const string Secret = "SENTINEL0123456789SENTINEL0123456789SENTINEL";
-
     private static readonly Dictionary<string, string> Given = new()
     {
         ["environmentName"] = "test",
@@ -23,7 +19,7 @@ internal sealed class AzureFolder : IDisposable
     };
 
     // Compiling takes seconds.
-    private static readonly ConcurrentDictionary<(string Application, bool Secrets), string> Known = new();
+    private static readonly ConcurrentDictionary<string, string> Known = new();
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("openplatform-azure-");
 
@@ -51,34 +47,31 @@ internal sealed class AzureFolder : IDisposable
             return new(await Published.AppHostAsync("azure"));
         }
 
-        var builder = Apps.Publishing();
-        Shop.Add(builder);
-        return new(await Published.OfAsync(builder, "azure"));
+        return new(await Shop.PublishAsync("azure"));
     }
 
     public string PathOf(string file) => Path.Combine(_folder.FullName, file);
 
     /// <summary>Everything that is published for an application, as if azd had deployed it.</summary>
     /// <param name="application">"AppHost" or "shop".</param>
-    /// <param name="secrets">False: none is supplied, as in a later deployment.</param>
-    public static async Task<IReadOnlyList<JsonObject>> ResourcesAsync(string application, bool secrets = true)
+    public static async Task<IReadOnlyList<JsonObject>> ResourcesAsync(string application)
     {
-        if (!Known.TryGetValue((application, secrets), out var known))
+        if (!Known.TryGetValue(application, out var known))
         {
             using var folder = await WriteAsync(application);
-            known = Known[(application, secrets)] = new JsonArray([.. await folder.ResourcesAsync(secrets)]).ToJsonString();
+            known = Known[application] = new JsonArray([.. await folder.ResourcesAsync()]).ToJsonString();
         }
 
         return [.. JsonNode.Parse(known)!.AsArray().Select(static r => r!.AsObject())];
     }
 
-    private async Task<IReadOnlyList<JsonNode>> ResourcesAsync(bool secrets)
+    private async Task<IReadOnlyList<JsonNode>> ResourcesAsync()
     {
         var all = new List<JsonNode>();
         foreach (var root in Roots)
         {
             var names = JsonNode.Parse(Published.Files[root.Replace(".bicep", ".parameters.json", StringComparison.Ordinal)])!["parameters"]!.AsObject().Select(static p => p.Key);
-            all.AddRange((await BicepCompiler.SnapshotAsync(PathOf(root), names.Select(n => (n, Given.GetValueOrDefault(n, secrets ? Secret : ""))))).Select(static r => r.DeepClone()));
+            all.AddRange((await BicepCompiler.SnapshotAsync(PathOf(root), names.Select(n => (n, Given.GetValueOrDefault(n, "given"))))).Select(static r => r.DeepClone()));
         }
 
         return all;

@@ -8,6 +8,18 @@ namespace OpenPlatform.Tests.Hosting.Publishing;
 /// <summary>A small application that has one of everything a deployment can be told, and that changes only when a test wants it.</summary>
 internal sealed record Shop(IDistributedApplicationBuilder Builder, IResourceBuilder<ProjectResource> Api)
 {
+    /// <summary>What an environment writes for it.</summary>
+    public static Task<Published> PublishAsync(string environment)
+    {
+        // Next to the projects, so that paths between them are the same on every machine; and the same tag for every commit.
+        var builder = new DistributedApplicationBuilder(new DistributedApplicationOptions
+        {
+            Args = ["--operation", "publish", "--image-tag", "0.1.0"], DisableDashboard = true, AssemblyName = "OpenPlatform.Tests", ProjectDirectory = Path.Combine(Repository.Root, "OpenPlatform.AppHost"),
+        });
+        Add(builder);
+        return Published.OfAsync(builder, environment);
+    }
+
     public static Shop Add(IDistributedApplicationBuilder builder)
     {
         var password = builder.AddParameter("db-password", secret: true);
