@@ -1,9 +1,10 @@
 using OpenPlatform.Bench.Catalog;
 using OpenPlatform.Bench.Compare;
 using OpenPlatform.Bench.Propagation;
+using OpenPlatform.Bench.Simulate;
 using OpenPlatform.Bench.Steps;
 
-const string Help = """
+const string Help = $"""
     OpenPlatform.Bench: what the platform costs.
 
       compare [--rounds 5] [--seconds 4] [--connections 64] [--only a,b] [--variants] [--with NAME|A=B] [--write]
@@ -21,6 +22,8 @@ const string Help = """
 
       propagation [--quick]
               from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load. Needs postgres.
+
+      {SimulateCommand.Help}
 
     Run it in Release: dotnet run -c Release --project OpenPlatform.Bench -- compare
     """;
@@ -43,6 +46,8 @@ switch (args.FirstOrDefault())
         return 0;
     case "propagation":
         return await PropagationBench.RunAsync(args[1..]);
+    case "simulate":
+        return await SimulateCommand.RunAsync(args[1..]);
     default:
         Console.WriteLine(Help);
         return args is ["--help" or "-h"] ? 0 : 2;
