@@ -69,6 +69,11 @@ if (MigrateCommand.IsAsked(args))
     return await MigrateCommand.RunAsync(app.Services, Console.Error);
 }
 
+if (VerifyAuditCommand.IsAsked(args))
+{
+    return await VerifyAuditCommand.RunAsync(args, app.Services, Console.Out, Console.Error);
+}
+
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();

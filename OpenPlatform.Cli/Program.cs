@@ -12,6 +12,13 @@ var root = new RootCommand("Works with an OpenPlatform catalog and its gateways:
     ChangeCommands.Apply(),                     // change it, all or nothing
     LifecycleCommands.Publish(),                // a draft revision goes into force
     LifecycleCommands.Rollback(),               // an earlier one does
+    LifecycleCommands.Deprecate(),              // a version will end
+    LifecycleCommands.Retire(),                 // a version ends
+    PartnerCommands.Issue(),                    // a partner's program gets a credential
+    PartnerCommands.Subscribe(),                // and asks for a version
+    PartnerCommands.Approve(),                  // and may call it
+    PartnerCommands.Reject(),
+    UsageCommand.Create(),                      // what was called
     ExportCommand.Create(),                     // everything, as files that apply takes
     ExplainCommand.Create(),                    // what a gateway decides about a request
     SignCommand.Create(),                       // the headers of a signed request

@@ -12,9 +12,10 @@ namespace OpenPlatform.Catalog.Accounts;
 /// <param name="Prefix">First characters of the token, to tell it from others.</param>
 /// <param name="ExpiresAt">First instant at which it no longer counts, UTC; null: does not expire.</param>
 /// <param name="RevokedAt">When it was revoked, UTC; null: it was not.</param>
+/// <param name="LastUsedOn">The last day on which somebody called with it, UTC; null: nobody has.</param>
 public sealed record AccessToken(
     Guid Id, string Name, IReadOnlyList<Role> Roles, Guid? OrganizationId, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt,
-    [property: JsonIgnore] long Etag) : ICatalogResource;
+    DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource;
 
 /// <summary>The answer to the creation of a token: the only place where it is ever seen.</summary>
 /// <param name="Token">Goes into <c>Authorization: Bearer</c>. Keep it: it cannot be read again.</param>

@@ -10,7 +10,8 @@ namespace OpenPlatform.Catalog.Accounts;
 
 internal sealed class AccessTokenStore(NpgsqlDataSource database)
 {
-    private const string Columns = "id, name, roles, organization_id, prefix, created_at, expires_at, revoked_at, etag";
+    private const string Columns =
+        "id, name, roles, organization_id, prefix, created_at, expires_at, revoked_at, (select last_used_on::timestamp from access_token_uses where token_id = id) as last_used, etag";
 
     public async Task<AccessToken?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
     {
@@ -30,12 +31,27 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var row = await connection.QuerySingleOrDefaultAsync<Known>(new(
-            "select id, roles, organization_id, hash from access_tokens where hash = @hash and revoked_at is null and (expires_at is null or expires_at > @now)",
-            new { hash, now }, cancellationToken: cancellationToken));
+            """
+            select t.id, t.roles, t.organization_id, t.hash, u.last_used_on is distinct from @today::date as is_first_today
+            from access_tokens t left join access_token_uses u on u.token_id = t.id
+            where t.hash = @hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > @now)
+            """, new { hash, now, today = now.UtcDateTime.Date }, cancellationToken: cancellationToken));
         // The index found it by comparing bytes, which the pepper makes no use of to anybody; this comparison tells nothing by its time.
-        return row is not null && CryptographicOperations.FixedTimeEquals(row.Hash, hash)
-            ? new($"token:{row.Id}", RoleNames.Roles(row.Roles), row.OrganizationId)
-            : null;
+        if (row is null || !CryptographicOperations.FixedTimeEquals(row.Hash, hash))
+        {
+            return null;
+        }
+
+        if (row.IsFirstToday)
+        {
+            await connection.ExecuteAsync(new(
+                """
+                insert into access_token_uses as u (token_id, last_used_on) values (@Id, @today)
+                on conflict (token_id) do update set last_used_on = excluded.last_used_on where u.last_used_on < excluded.last_used_on
+                """, new { row.Id, today = now.UtcDateTime.Date }, cancellationToken: cancellationToken));
+        }
+
+        return new($"token:{row.Id}", RoleNames.Roles(row.Roles), row.OrganizationId);
     }
 
     /// <summary>The new token, or 422 for an unknown organization.</summary>
@@ -79,11 +95,13 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
                 $"update access_tokens set revoked_at = greatest(@Now, created_at), etag = etag + 1 where id = @id returning {Columns}", new { id, change.Now }))).ToToken();
     }
 
-    private sealed record Known(Guid Id, string[] Roles, Guid? OrganizationId, byte[] Hash);
+    private sealed record Known(Guid Id, string[] Roles, Guid? OrganizationId, byte[] Hash, bool IsFirstToday);
 
     private sealed record Row(
-        Guid Id, string Name, string[] Roles, Guid? OrganizationId, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, long Etag)
+        Guid Id, string Name, string[] Roles, Guid? OrganizationId, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt,
+        DateTime? LastUsed, long Etag)
     {
-        public AccessToken ToToken() => new(Id, Name, RoleNames.Roles(Roles), OrganizationId, Prefix, CreatedAt, ExpiresAt, RevokedAt, Etag);
+        public AccessToken ToToken() =>
+            new(Id, Name, RoleNames.Roles(Roles), OrganizationId, Prefix, CreatedAt, ExpiresAt, RevokedAt, LastUsed is { } day ? DateOnly.FromDateTime(day) : null, Etag);
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Dapper;
 using Npgsql;
+using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 
@@ -59,12 +60,15 @@ internal sealed class SessionStore(NpgsqlDataSource database, TimeProvider time)
         var now = time.GetUtcNow();
         var session = new Session(BearerSecret.Create(BearerSecret.SessionPrefix), now + Lifetime);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await AuditStore.SetActorAsync(connection, transaction, new Caller($"account:{name}", [], null), cancellationToken);
         await connection.ExecuteAsync(new(
             """
             delete from sessions where hash in (select hash from sessions where expires_at < @now limit 10 for update skip locked);
             delete from login_attempts where name = @name;
             insert into sessions (hash, account_id, created_at, expires_at) values (@hash, @account, @now, @ExpiresAt);
-            """, new { name, account, now, hash = BearerSecret.HashOrNull(pepper, session.Token), session.ExpiresAt }, cancellationToken: cancellationToken));
+            """, new { name, account, now, hash = BearerSecret.HashOrNull(pepper, session.Token), session.ExpiresAt }, transaction, cancellationToken: cancellationToken));
+        await transaction.CommitAsync(cancellationToken);
         return session;
     }
 

@@ -37,7 +37,13 @@ internal sealed class BackendStore(NpgsqlDataSource database)
             on conflict (name) do nothing
             returning {Columns}
             """, Values(change, Guid.CreateVersion7(change.Now), backend)));
-        return row is null ? CatalogProblem.Conflict("/name", $"there is a backend {backend.Name} already") : row.ToBackend();
+        if (row is null)
+        {
+            return CatalogProblem.Conflict("/name", $"there is a backend {backend.Name} already");
+        }
+
+        Emit(change, row.ToBackend(), "created");
+        return row.ToBackend();
     }
 
     /// <summary>The backend with a merge patch applied, or a conflict about its name.</summary>
@@ -76,6 +82,7 @@ internal sealed class BackendStore(NpgsqlDataSource database)
         }
 
         change.PointerOf = (snapshot, pointer) => PointerOf(snapshot, id, pointer);
+        Emit(change, row.ToBackend(), "changed");
         return row.ToBackend();
     }
 
@@ -93,8 +100,17 @@ internal sealed class BackendStore(NpgsqlDataSource database)
             return CatalogProblem.Conflict("", $"{use.Version} calls it");
         }
 
-        await change.Connection.ExecuteAsync(change.Sql("delete from backends where id = @id", new { id }));
+        await DeleteAsync(change, [id]);
         return true;
+    }
+
+    /// <summary>Deletes backends of which it is known that nothing calls them.</summary>
+    public static async Task DeleteAsync(ConfigChange change, Guid[] ids)
+    {
+        foreach (var row in await change.Connection.QueryAsync<Row>(change.Sql($"delete from backends where id = any(@ids) returning {Columns}", new { ids })))
+        {
+            Emit(change, row.ToBackend(), "deleted");
+        }
     }
 
     /// <summary>Which of the backends are called by something that is in force or a draft, and by what: as their own backend, by a split or as a stand-in.</summary>
@@ -125,23 +141,29 @@ internal sealed class BackendStore(NpgsqlDataSource database)
     /// <summary>Makes the backends of these names so, new or not, in one statement; one that is so already keeps its ETag. Gives their ids by name.</summary>
     public static async Task<IReadOnlyDictionary<string, Guid>> PutAsync(ConfigChange change, IReadOnlyList<BackendModel> backends)
     {
-        var rows = await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql(
-            """
-            with put as (
-                insert into backends as b (id, name, service, addresses, protocol, balancing, health, dns, created_at)
-                select id, name, service, addresses, protocol, balancing, health, dns, @Now
-                from jsonb_to_recordset(@Rows::jsonb) as row (id uuid, name text, service text, addresses text[], protocol text, balancing jsonb, health jsonb, dns jsonb)
-                on conflict (name) do update
-                    set service = excluded.service, addresses = excluded.addresses, protocol = excluded.protocol,
-                        balancing = excluded.balancing, health = excluded.health, dns = excluded.dns, etag = b.etag + 1
-                    where (b.service, b.addresses, b.protocol, b.balancing, b.health, b.dns)
-                        is distinct from (excluded.service, excluded.addresses, excluded.protocol, excluded.balancing, excluded.health, excluded.dns)
-                returning name, id)
-            select name, id from put union select name, id from backends where name = any(@Names)
-            """,
-            new { Rows = JsonSerializer.Serialize(backends.Select(backend => RowOf(change, backend))), Names = backends.Select(static backend => backend.Name).ToArray(), change.Now }));
-        return rows.ToDictionary(static row => row.Name, static row => row.Id, StringComparer.Ordinal);
+        var rows = (await change.Connection.QueryAsync<PutRow>(change.Sql(
+            $"""
+            insert into backends as b (id, name, service, addresses, protocol, balancing, health, dns, created_at)
+            select id, name, service, addresses, protocol, balancing, health, dns, @Now
+            from jsonb_to_recordset(@Rows::jsonb) as row (id uuid, name text, service text, addresses text[], protocol text, balancing jsonb, health jsonb, dns jsonb)
+            on conflict (name) do update
+                set service = excluded.service, addresses = excluded.addresses, protocol = excluded.protocol,
+                    balancing = excluded.balancing, health = excluded.health, dns = excluded.dns, etag = b.etag + 1
+                where (b.service, b.addresses, b.protocol, b.balancing, b.health, b.dns)
+                    is distinct from (excluded.service, excluded.addresses, excluded.protocol, excluded.balancing, excluded.health, excluded.dns)
+            returning {Columns}, etag = 1 as is_new
+            """, new { Rows = JsonSerializer.Serialize(backends.Select(backend => RowOf(change, backend))), change.Now }))).AsList();
+        foreach (var row in rows)
+        {
+            Emit(change, row.ToBackend(), row.IsNew ? "created" : "changed");
+        }
+
+        var ids = await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql(
+            "select name, id from backends where name = any(@Names)", new { Names = backends.Select(static backend => backend.Name).ToArray() }));
+        return ids.ToDictionary(static row => row.Name, static row => row.Id, StringComparer.Ordinal);
     }
+
+    private static void Emit(ConfigChange change, Backend backend, string what) => change.Emit($"openplatform.backend.{what}", $"backends/{backend.Id}", backend);
 
     private static JsonObject RowOf(ConfigChange change, BackendModel backend) => new()
     {
@@ -163,6 +185,12 @@ internal sealed class BackendStore(NpgsqlDataSource database)
         Dns = PolicyJson.Text(backend.Dns, SnapshotJson.Default.DnsModel),
         change.Now,
     };
+
+    private sealed record PutRow(
+        Guid Id, string Name, string? Service, string[] Addresses, string? Protocol, string? Balancing, string? Health, string? Dns, DateTimeOffset CreatedAt, long Etag, bool IsNew)
+    {
+        public Backend ToBackend() => new Row(Id, Name, Service, Addresses, Protocol, Balancing, Health, Dns, CreatedAt, Etag).ToBackend();
+    }
 
     private sealed record Row(
         Guid Id, string Name, string? Service, string[] Addresses, string? Protocol, string? Balancing, string? Health, string? Dns, DateTimeOffset CreatedAt, long Etag)

@@ -78,7 +78,7 @@ internal sealed class DeclaredBackends : IDeclaredKind
             }
             else
             {
-                await change.Connection.ExecuteAsync(change.Sql("delete from backends where id = @Id", new { Id = ids[name.Name] }));
+                await BackendStore.DeleteAsync(change, [ids[name.Name]]);
             }
         }
     }

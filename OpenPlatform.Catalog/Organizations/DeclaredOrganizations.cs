@@ -41,14 +41,10 @@ internal sealed class DeclaredOrganizations : IDeclaredKind
 
     public async Task DeleteAsync(ConfigChange change, IReadOnlyList<DeclaredName> names, DeclaredReport report)
     {
-        var deleted = (await change.Connection.QueryAsync<string>(change.Sql(
-            """
-            delete from organizations o where name = any(@names) and not exists (select from applications where organization_id = o.id)
-            returning name
-            """, new { names = names.Select(static name => name.Name).ToArray() }))).ToHashSet(StringComparer.Ordinal);
+        var deleted = await OrganizationStore.DeleteUnusedAsync(change, [.. names.Select(static name => name.Name)]);
         foreach (var name in names.Where(name => !deleted.Contains(name.Name)))
         {
-            report.Problem(name.Pointer, $"organization {name.Name} has applications");
+            report.Problem(name.Pointer, $"organization {name.Name} has applications, accounts or webhooks");
         }
     }
 }

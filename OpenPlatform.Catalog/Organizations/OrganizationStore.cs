@@ -107,6 +107,24 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
         return true;
     }
 
+    /// <summary>Deletes those that nothing belongs to; gives their names.</summary>
+    public static async Task<IReadOnlySet<string>> DeleteUnusedAsync(ConfigChange change, string[] names)
+    {
+        var deleted = (await change.Connection.QueryAsync<Organization>(change.Sql(
+            $"""
+            delete from organizations o where name = any(@names)
+                and not exists (select from applications where organization_id = o.id) and not exists (select from accounts where organization_id = o.id)
+                and not exists (select from access_tokens where organization_id = o.id) and not exists (select from webhooks where organization_id = o.id)
+            returning {Columns}
+            """, new { names }))).AsList();
+        foreach (var organization in deleted)
+        {
+            Emit(change, organization, "deleted");
+        }
+
+        return deleted.Select(static organization => organization.Name).ToHashSet(StringComparer.Ordinal);
+    }
+
     private static async Task<Outcome<Organization>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var organization = await change.Connection.QuerySingleOrDefaultAsync<Organization>(change.Sql($"select {Columns} from organizations where id = @id for update", new { id }));

@@ -54,8 +54,8 @@ internal sealed partial class RevisionListener(NpgsqlDataSource database, Config
                     heard = 0;
                 }
 
-                // What this replica wrote itself it knows.
-                if (heard == 0 || heard > feed.Revision)
+                // What this replica wrote itself it knows. A lower number is of a database that was set back.
+                if (heard == 0 || heard != feed.Revision)
                 {
                     await feed.RefreshAsync(stoppingToken);
                 }

@@ -30,6 +30,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["gateway_instances"] = "what gateways report of themselves",
         ["webhook_deliveries"] = "how far deliveries are",
         ["credential_uses"] = "what gateways saw",
+        ["access_token_uses"] = "on which day somebody called",
         ["job_leader"] = "what jobs note while they work",
         ["jobs"] = "what jobs note while they work",
         ["job_requests"] = "what jobs note while they work",
@@ -40,18 +41,19 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["usage_hours"] = "what gateways counted",
         ["usage_touched_hours"] = "what gateways counted",
         ["usage_reconciliations"] = "what gateways counted",
-        ["sessions"] = "who is logged in at the moment",
         ["login_attempts"] = "counts wrong passwords",
         ["idempotency"] = "answers, kept for a day",
     };
 
     private CatalogServer _catalog = null!;
     private NpgsqlDataSource _database = null!;
+    private string _connectionString = "";
     private HttpClient _admin = null!;
 
     public async ValueTask InitializeAsync()
     {
         var connection = await postgres.CreateDatabaseAsync();
+        _connectionString = connection;
         _database = NpgsqlDataSource.Create(connection);
         _catalog = new(connection);
         await _catalog.ReadyAsync();
@@ -200,6 +202,43 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         await using var connection = await _database.OpenConnectionAsync();
         var refused = await Assert.ThrowsAsync<PostgresException>(() => connection.ExecuteAsync(statement));
         Assert.Equal("the audit is append-only", refused.MessageText);
+    }
+
+    [Fact]
+    public async Task A_command_verifies_with_the_database_alone_and_says_so_by_its_exit_code()
+    {
+        await new Parts(_admin).NewAsync("organizations");
+        var last = (await VerifyAsync())["last"]!;
+        var anchor = $"{last["sequence"]}:{last["sha256"]}";
+        Assert.Equal((0, true), await CommandAsync(_connectionString, anchor));
+        Assert.Equal(2, (await CommandAsync(_connectionString, "1:nonsense")).ExitCode);
+
+        await using var connection = await _database.OpenConnectionAsync();
+        await TamperAsync(connection, "update audit set actor = 'somebody' where sequence = 1");
+        Assert.Equal((1, false), await CommandAsync(_connectionString));
+
+        static async Task<(int ExitCode, bool? IsWhole)> CommandAsync(string database, params string[] arguments)
+        {
+            var start = new System.Diagnostics.ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+            foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll"), "--verify-audit", .. arguments])
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            foreach (var (name, value) in ((string, string)[])
+                [("ConnectionStrings__catalogdb", database), ("ConnectionStrings__redis", "127.0.0.1:1"), ("OpenPlatform__AdminToken", CatalogServer.AdminToken),
+                 ("OpenPlatform__ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform__KeyPepper", CatalogServer.Pepper)])
+            {
+                start.Environment[name] = value;
+            }
+
+            using var process = System.Diagnostics.Process.Start(start)!;
+            var errors = process.StandardError.ReadToEndAsync();
+            var output = await process.StandardOutput.ReadToEndAsync();
+            await errors;
+            await process.WaitForExitAsync();
+            return (process.ExitCode, output.Length == 0 ? null : JsonNode.Parse(output)!["isWhole"]!.GetValue<bool>());
+        }
     }
 
     [Fact]

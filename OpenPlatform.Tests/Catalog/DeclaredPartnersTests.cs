@@ -34,6 +34,35 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task Public_keys_and_certificates_are_declared_too_and_what_the_catalog_generates_is_not()
+    {
+        using var ec = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=shop", ec, System.Security.Cryptography.HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(100));
+        var document = Document("gold", Key);
+        var credentials = document["applications"]![0]!["credentials"]!.AsArray();
+        credentials.Add(new JsonObject { ["name"] = "signer", ["type"] = "public-key", ["keyId"] = "declared-1", ["publicKey"] = ec.ExportSubjectPublicKeyInfoPem() });
+        credentials.Add(new JsonObject { ["name"] = "client", ["type"] = "client-key", ["publicKey"] = ec.ExportSubjectPublicKeyInfoPem() });
+        credentials.Add(new JsonObject { ["name"] = "tls", ["type"] = "certificate", ["certificate"] = certificate.ExportCertificatePem() });
+        await ApplyAsync(document.DeepClone().AsObject());
+
+        var snapshot = await _catalog.SnapshotAsync();
+        Assert.Equal("declared-1", Assert.Single(snapshot.SigningKeys!).KeyId);
+        Assert.Equal(certificate.GetCertHash(System.Security.Cryptography.HashAlgorithmName.SHA256), Assert.Single(snapshot.Certificates!).Thumbprint.ToArray());
+        Assert.All(Actions(await ApplyAsync(document.DeepClone().AsObject())), static action => Assert.Equal("unchanged", action));
+
+        // An export names them by type and name, and puts back as it is.
+        var exported = JsonNode.Parse(await _admin.GetStringAsync("/admin/v1/export"))!.AsObject();
+        Assert.Equal([null, "client-key", "public-key", "certificate"], exported["applications"]![0]!["credentials"]!.AsArray().Select(static credential => credential!["type"]?.GetValue<string>()));
+        Assert.All(Actions(await ApplyAsync(exported)), static action => Assert.Equal("unchanged", action));
+
+        credentials.Add(new JsonObject { ["name"] = "secret", ["type"] = "hmac" });
+        credentials.Add(new JsonObject { ["name"] = "other", ["type"] = "public-key" });
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = document });
+        Assert.Equal(["/puts/applications/0/credentials/4/type", "/puts/applications/0/credentials/5/publicKey"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
+    [Fact]
     public async Task A_partner_is_declared_with_its_key_and_subscription_and_putting_it_again_changes_nothing()
     {
         var first = await ApplyAsync(Document("gold", Key));

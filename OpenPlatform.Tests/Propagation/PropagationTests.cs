@@ -116,11 +116,23 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
     {
         using var admin = fixture.Catalog.Operator();
         var random = new Random(7);
-        var (applications, credentials, subscriptions) = (new List<string>(), new List<string>(), new List<string>());
-        for (var i = 0; i < 60; i++)
+        var (applications, credentials, subscriptions, plans) = (new List<string>(), new List<string>(), new List<string>(), new List<string>());
+        for (var i = 0; i < 80; i++)
         {
-            switch (random.Next(8))
+            switch (random.Next(12))
             {
+                case 8:
+                    plans.Add(await new Parts(admin).NewAsync("plans"));
+                    break;
+                case 9 when plans.Count > 0: // the next revision of a plan, or the same again
+                    (await admin.PatchAsync($"plans/{Any(plans)}", "*", new { rateLimits = new[] { new { requests = random.Next(1, 4), windowSeconds = 60 } } })).Dispose();
+                    break;
+                case 10: // what signs requests and what is known by a certificate is in the segments, too
+                    credentials.Add((await admin.CreateAsync("credentials", new { applicationId = await new Parts(admin).NewAsync("applications"), type = "hmac" })).Id());
+                    break;
+                case 11: // an issuer with its key, and a token that was taken back
+                    await AddIssuerAsync(i);
+                    break;
                 case 0:
                     applications.Add(await new Parts(admin).NewAsync("applications"));
                     break;
@@ -148,6 +160,11 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
             }
         }
 
+        await new Parts(admin).NewAsync("plans"); // what stands beside the catalog's own writes is in the next revision
+        var snapshot = await fixture.Catalog.SnapshotAsync();
+        Assert.NotEmpty(snapshot.Issuers!);
+        Assert.NotEmpty(snapshot.SigningKeys!);
+        Assert.Contains(snapshot.Plans, static plan => plan.RateLimits is [{ WindowSeconds: 60, Requests: < 4 }]);
         await AssertRebuildIsTheSameAsync();
         string Any(List<string> ids) => ids[random.Next(ids.Count)];
     }
@@ -189,6 +206,18 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
             var plan = string.Join('\n', await connection.QueryAsync<string>($"set enable_seqscan = off; explain {sql}"));
             Assert.Contains("_segment", plan, StringComparison.Ordinal);
         }
+    }
+
+    private async Task AddIssuerAsync(int number)
+    {
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        await using var connection = new NpgsqlConnection(fixture.ConnectionString);
+        await connection.ExecuteAsync(
+            """
+            insert into token_keys (id, issuer, audience, public_key, sealed_private_key, created_at, signs_from)
+            values (gen_random_uuid(), @issuer, 'tests', @key, 'sealed', now(), now());
+            insert into token_revocations (id, expires_at) values (gen_random_uuid(), now() + interval '1 day');
+            """, new { issuer = $"https://issuer-{number}.example", key = key.ExportSubjectPublicKeyInfo() });
     }
 
     private async Task AssertRebuildIsTheSameAsync()

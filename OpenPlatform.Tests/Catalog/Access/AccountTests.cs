@@ -23,6 +23,7 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         using var refused = await auditor.PostAsJsonAsync("/admin/v1/organizations", new { name = "not mine" });
         await refused.ProblemAsync(HttpStatusCode.Forbidden);
         Assert.DoesNotContain(token, await admin.GetStringAsync($"/admin/v1/tokens/{id}"), StringComparison.Ordinal);
+        Assert.Equal($"{DateTime.UtcNow:yyyy-MM-dd}", JsonNode.Parse(await admin.GetStringAsync($"/admin/v1/tokens/{id}"))!["lastUsedOn"]!.GetValue<string>());
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         Assert.DoesNotContain(token[10..], await connection.ExecuteScalarAsync<string>("select string_agg(t::text, ' ') from access_tokens t"), StringComparison.Ordinal);
         using var revoked = await admin.ActAsync($"tokens/{id}:revoke", "\"1\"");
@@ -76,6 +77,8 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         using var session = fixture.Catalog.With(await LoginAsync("mara", Password));
 
         Assert.Equal("account:mara", (await SelfAsync(session))["actor"]!.GetValue<string>());
+        var login = Assert.Single(JsonNode.Parse(await admin.GetStringAsync("/admin/v1/audit?kind=login"))!["items"]!.AsArray());
+        Assert.Equal(("account:mara", "insert", "account_id,created_at,expires_at,hash"), (login!["actor"]!.GetValue<string>(), login["action"]!.GetValue<string>(), string.Join(',', login["changed"]!.AsArray())));
         var second = await session.CreateAsync("accounts", new { name = "nils", password = Password, roles = new[] { "auditor" } });
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         Assert.Equal("account:mara", await connection.ExecuteScalarAsync<string>("select actor from audit where kind = 'account' and id = @id", new { id = second.Id() }));
