@@ -72,6 +72,11 @@ namespace Aspire.Hosting.Publishing
             {
                 await annotation.Callback(context);
             }
+            if (resource.TryGetLastAnnotation<OpenPlatform.Hosting.AddressableInstancesAnnotation>(out var instances) && instances.Registration is { } registration)
+            {
+                // Who reads manifests (azd) gives a service one address and its instances none.
+                context.EnvironmentVariables.Remove(registration);
+            }
             if (context.EnvironmentVariables.Count > 0)
             {
                 Writer.WriteStartObject("env");

@@ -30,13 +30,14 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
             ("modules/identity.bicep", Modules.Identity()),
             ("modules/storage.bicep", modules.Storage()),
         ];
-        if (model.Services.FirstOrDefault(s => s.Name == "main" || (AzureValues.IsManaged(s) && files.Any(f => f.Path == Modules.ServerFile(s)))) is { } taken)
+        if (model.Services.FirstOrDefault(s => s.Name == "main" || Migrated.Any(m => AzureNames.Migrations(m) == s.Name) || (AzureValues.IsManaged(s) && files.Any(f => f.Path == Modules.ServerFile(s)))) is { } taken)
         {
             throw new Aspire.Hosting.DistributedApplicationException($"A service cannot be named '{taken.Name}' on Azure: a file of the deployment has that name.");
         }
 
         files.AddRange(_values.Servers.Select(s => (Modules.ServerFile(s), (BicepFile?)(s.Kind == ServiceKind.Postgres ? modules.Postgres(s) : modules.Redis(s)))));
         files.AddRange(_values.Apps.Select(s => ($"{s.Name}.bicep", (BicepFile?)new ContainerApp(_values, s).File())));
+        files.AddRange(Migrated.Select(s => ($"{AzureNames.Migrations(s)}.bicep", (BicepFile?)new ContainerApp(_values, s).MigrationFile())));
         foreach (var (path, file) in files)
         {
             if (file is not null)
@@ -52,9 +53,16 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
             yield return new($"infra/{service.Name}.parameters.json", Parameters(new ContainerApp(_values, service).Parameters().Select(static p => (p.Parameter.Name, p.Variable))));
         }
 
+        foreach (var service in Migrated)
+        {
+            yield return new($"infra/{AzureNames.Migrations(service)}.parameters.json", Parameters(new ContainerApp(_values, service).MigrationParameters().Select(static p => (p.Parameter.Name, p.Variable))));
+        }
+
         yield return new("azure.yaml", YamlWriter.Write(Project()));
         yield return new("infra/README.md", Guide());
     }
+
+    private IEnumerable<ServiceModel> Migrated => Built.Where(static s => s.Migrations is not null);
 
     private IEnumerable<ServiceModel> Built => _values.Apps.Where(static s => s.Image.Project is not null);
 
@@ -184,9 +192,9 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
         // The first that deploys a service by a file of its own.
         ["requiredVersions"] = new YamlMap { ["azd"] = ">= 1.20.0" },
         ["infra"] = new YamlMap { ["provider"] = "bicep", ["path"] = "infra", ["module"] = "main" },
-        ["services"] = new YamlMap(Built.Select(s => KeyValuePair.Create<string, YamlNode>(s.Name, new YamlMap
+        ["services"] = new YamlMap(Built.Select(static s => (s.Name, Service: s)).Concat(Migrated.Select(static s => (Name: AzureNames.Migrations(s), Service: s))).Select(s => KeyValuePair.Create<string, YamlNode>(s.Name, new YamlMap
         {
-            ["project"] = Path.GetRelativePath(root, Path.GetDirectoryName(s.Image.Project)!).Replace('\\', '/'),
+            ["project"] = Path.GetRelativePath(root, Path.GetDirectoryName(s.Service.Image.Project)!).Replace('\\', '/'),
             ["language"] = "dotnet",
             ["host"] = "containerapp",
         }))),
@@ -208,7 +216,7 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
             |---|---|
             | `azure.yaml` | what azd builds and deploys; it belongs into the root of the repository, and this folder beside it |
             | `infra/main.bicep`, `infra/modules` | what lasts: network, environment, logs, registry, vault, servers, identities (`azd provision`) |
-            | {string.Join(", ", _values.Apps.Select(static s => $"`infra/{s.Name}.bicep`"))} | a service each (`azd deploy`) |
+            | {string.Join(", ", _values.Apps.Select(static s => $"`infra/{s.Name}.bicep`"))} | a service each (`azd deploy`) |{string.Concat(Migrated.Select(static s => $"\n| `infra/{AzureNames.Migrations(s)}.bicep` | a job that migrates by hand; a rollout of `{s.Name}` migrates by itself |"))}
             | `infra/*.parameters.json` | which variable of azd's environment fills which parameter. Whatever else `main.bicep` asks for can be set here |
 
             ## Secrets

@@ -23,10 +23,15 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
     private const string ProxyNetwork = "proxyNetwork", VaultUri = "vaultUri", RegistryServer = "registryServer";
 
     private bool IsBuilt => service.Image.Project is not null;
-    private bool HasSecrets => values.Variables(service).Any(static v => v.Secret is not null);
 
     /// <summary>Parameters of the file, and azd's variable that fills each.</summary>
-    public IEnumerable<(BicepParameter Parameter, string Variable)> Parameters()
+    public IEnumerable<(BicepParameter Parameter, string Variable)> Parameters() => Parameters(service.Name, values.Variables(service),
+        service.ProxyNetworks is null ? [] : [(new(ProxyNetwork, "string", "Network of the proxies in front."), "AZURE_APPS_NETWORK")]);
+
+    /// <inheritdoc cref="Parameters()"/>
+    public IEnumerable<(BicepParameter Parameter, string Variable)> MigrationParameters() => Parameters(AzureNames.Migrations(service), values.ToDatabases(service), []);
+
+    private IEnumerable<(BicepParameter Parameter, string Variable)> Parameters(string name, IEnumerable<AppVariable> variables, IEnumerable<(BicepParameter Parameter, string Variable)> further)
     {
         yield return (new("environmentName", "string", "Name of azd's environment."), "AZURE_ENV_NAME");
         yield return (new("location", "string", "Region."), "AZURE_LOCATION");
@@ -35,17 +40,17 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
         if (IsBuilt)
         {
             yield return (new(RegistryServer, "string", "The registry of its image."), "AZURE_CONTAINER_REGISTRY_ENDPOINT");
-            yield return (new("imageName", "string", "Its image, with registry and tag."), $"SERVICE_{AzureNames.Variable(service.Name)}_IMAGE_NAME");
+            yield return (new("imageName", "string", "Its image, with registry and tag."), $"SERVICE_{AzureNames.Variable(name)}_IMAGE_NAME");
         }
 
-        if (HasSecrets)
+        if (variables.Any(static v => v.Secret is not null))
         {
             yield return (new(VaultUri, "string", "The vault of its secrets, ending with a slash."), "AZURE_KEY_VAULT_ENDPOINT");
         }
 
-        if (service.ProxyNetworks is not null)
+        foreach (var one in further)
         {
-            yield return (new(ProxyNetwork, "string", "Network of the proxies in front."), "AZURE_APPS_NETWORK");
+            yield return one;
         }
     }
 
@@ -56,19 +61,31 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
             throw new DistributedApplicationException($"'{service.Name}' cannot be the name of a container app: at most {LongestName} characters ({LongestName - "-migrations".Length} with migrations), no two hyphens in a row.");
         }
 
-        return new($"{service.Name}: its container app{(service.Migrations is null ? "" : " and the job that migrates its database")}.")
+        return new($"{service.Name}: its container app.")
         {
             Parameters().Select(static p => p.Parameter),
-            new BicepResource("environment", AzureTypes.Environment, new() { ["name"] = Symbol("containerAppsEnvironmentName") }, Existing: true),
+            Host(),
             App(),
-            Migrations(),
             service.IsExternal ? new BicepOutput($"SERVICE_{AzureNames.Variable(service.Name)}_URI", "string", Text("https://", Symbol("app.properties.configuration.ingress.fqdn")), "Where it answers.") : null,
         };
     }
 
+    /// <summary>
+    /// The order "first the database, then the instances" is the init container's: no instance of a new revision starts before it has ended well. The job is for
+    /// whoever wants to migrate, or to see why it failed, without a rollout. It is in a file of its own, because azd looks for one host in each.
+    /// </summary>
+    public BicepFile MigrationFile() => new($"{AzureNames.Migrations(service)}: a job that migrates the database of {service.Name} when somebody starts it. A rollout does so by itself.")
+    {
+        MigrationParameters().Select(static p => p.Parameter),
+        Host(),
+        Migrations(),
+    };
+
+    private static BicepResource Host() => new("environment", AzureTypes.Environment, new() { ["name"] = Symbol("containerAppsEnvironmentName") }, Existing: true);
+
     private BicepResource App()
     {
-        var body = Base(service.Name, withTag: true);
+        var body = Base(service.Name);
         body["properties"] = new BicepMap
         {
             ["environmentId"] = Symbol("environment.id"),
@@ -99,18 +116,9 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
         return new("app", AzureTypes.App, body);
     }
 
-    /// <summary>
-    /// The order "first the database, then the instances" is the init container's: no instance of a new revision starts before it has ended well. The job is for
-    /// whoever wants to migrate, or to see why it failed, without a rollout.
-    /// </summary>
-    private BicepResource? Migrations()
+    private BicepResource Migrations()
     {
-        if (service.Migrations is null)
-        {
-            return null;
-        }
-
-        var body = Base(AzureNames.Migrations(service), withTag: false);
+        var body = Base(AzureNames.Migrations(service));
         body["properties"] = new BicepMap
         {
             ["environmentId"] = Symbol("environment.id"),
@@ -126,17 +134,17 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
             },
             ["template"] = new BicepMap { ["containers"] = new BicepList { MigrationContainer(resources: true) } },
         };
-        return new("migrations", AzureTypes.Job, body, Comment: $"By hand: az containerapp job start --name {AzureNames.Migrations(service)}. A rollout does not need it: see initContainers.");
+        return new("job", AzureTypes.Job, body);
     }
 
     /// <summary>A volume that outlives an instance is a share of files. The state of a project is not: see docs/deploy.md.</summary>
     internal static bool IsShared(ServiceModel service, VolumeModel volume) => service.Kind == ServiceKind.Container && !volume.IsScratch;
 
-    private BicepMap Base(string name, bool withTag) => new()
+    private BicepMap Base(string name) => new()
     {
         ["name"] = name,
         ["location"] = Symbol("location"),
-        ["tags"] = new BicepMap { ["azd-env-name"] = Symbol("environmentName"), ["azd-service-name"] = withTag && IsBuilt ? service.Name : null },
+        ["tags"] = new BicepMap { ["azd-env-name"] = Symbol("environmentName"), ["azd-service-name"] = IsBuilt ? name : null },
         ["identity"] = new BicepMap { ["type"] = "UserAssigned", ["userAssignedIdentities"] = BicepMap.Keyed(Symbol("identityId"), new BicepMap()) },
     };
 

@@ -73,10 +73,34 @@ public sealed partial class ManifestSchemaTests : IDisposable
             Assert.Equal(resource.Annotations.OfType<ContainerMountAnnotation>().Select(static m => m.Target), (entry["volumes"] as JsonArray ?? []).Select(static v => (string?)v!["target"]));
         }
 
+        // Orders would make known an address at which nobody can reach it there.
+        Assert.DoesNotContain("OpenPlatform__Leases__Key", resources["orders"]!["env"]!.AsObject().Select(static v => v.Key));
+        Assert.Equal("{orders.bindings.http.url}", (string?)resources["gateway"]!["env"]!["services__orders__http__0"]);
+
         // The private port is nobody's business but the machine's own, so no binding leads to it and it stays on the loopback.
         var gateway = resources["gateway"]!;
         Assert.Equal(["http", "https"], gateway["bindings"]!.AsObject().Select(static b => b.Key));
         Assert.DoesNotContain(gateway["env"]!.AsObject(), static v => v.Key.Contains("PrivatePort", StringComparison.Ordinal));
+    }
+
+    /// <summary>What azd refuses when it turns a manifest into container apps.</summary>
+    [Fact]
+    public async Task Azd_can_make_an_ingress_of_every_binding_and_finds_no_secret_in_an_argument()
+    {
+        var resources = (await ManifestAsync())["resources"]!.AsObject();
+        var bindings = resources.SelectMany(static r => (r.Value!["bindings"] as JsonObject ?? []).Select(b => (Owner: r.Key, Binding: b.Value!))).ToArray();
+
+        Assert.NotEmpty(bindings);
+        Assert.All(bindings, static b =>
+        {
+            var http = (string?)b.Binding["scheme"] is "http" or "https";
+            Assert.True(http || b.Binding["targetPort"] is not null, "A binding that is not http needs the port of its container.");
+            Assert.False(!http && (bool?)b.Binding["external"] == true, "Only http can be external.");
+            Assert.True(!http || b.Binding["port"] is null || (int)b.Binding["port"]! is 80 or 443, "The main ingress has ports 80 and 443.");
+        });
+        Assert.All(bindings.Where(static b => (bool?)b.Binding["external"] == true).GroupBy(static b => b.Owner), static owner =>
+            Assert.Single(owner.Select(static b => (int?)b.Binding["targetPort"]).Distinct()));
+        Assert.All(resources.SelectMany(static r => r.Value!["args"] as JsonArray ?? []), static a => Assert.DoesNotMatch(@"\{[\w.-]+\}", (string)a!));
     }
 
     [Fact]

@@ -15,8 +15,7 @@ internal sealed record BicepVariable(string Name, BicepValue Value) : BicepState
 /// <param name="Existing">It is referred to, not made.</param>
 /// <param name="If">It is made only where this holds.</param>
 /// <param name="For">One for each item: <c>secret in secrets</c>, or <c>(secret, i) in secrets</c>.</param>
-/// <param name="Comment">The line above it.</param>
-internal sealed record BicepResource(string Symbol, string Type, BicepMap Body, bool Existing = false, BicepExpression? If = null, string? For = null, string? Comment = null) : BicepStatement;
+internal sealed record BicepResource(string Symbol, string Type, BicepMap Body, bool Existing = false, BicepExpression? If = null, string? For = null) : BicepStatement;
 
 /// <param name="Path">From the folder of the file.</param>
 internal sealed record BicepModule(string Symbol, string Path, BicepMap Body) : BicepStatement;

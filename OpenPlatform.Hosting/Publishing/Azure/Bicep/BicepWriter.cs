@@ -68,11 +68,6 @@ internal sealed partial class BicepWriter
                 Head($"var {variable.Name}", " = ", variable.Value);
                 break;
             case BicepResource resource:
-                if (resource.Comment is { } comment)
-                {
-                    Line(0, $"// {comment}");
-                }
-
                 var head = $"resource {resource.Symbol} {Quoted(resource.Type)}{(resource.Existing ? " existing" : "")} = ";
                 if (resource.For is { } items)
                 {

@@ -1,4 +1,4 @@
-// api: its container app and the job that migrates its database.
+// api: its container app.
 
 @description('Name of azd\'s environment.')
 param environmentName string
@@ -199,68 +199,6 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
           }
         ]
       }
-    }
-  }
-}
-
-// By hand: az containerapp job start --name api-migrations. A rollout does not need it: see initContainers.
-resource migrations 'Microsoft.App/jobs@2026-07-01' = {
-  name: 'api-migrations'
-  location: location
-  tags: {
-    'azd-env-name': environmentName
-  }
-  identity: {
-    type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${identityId}': {}
-    }
-  }
-  properties: {
-    environmentId: environment.id
-    workloadProfileName: 'Consumption'
-    configuration: {
-      triggerType: 'Manual'
-      replicaTimeout: 3600
-      replicaRetryLimit: 1
-      manualTriggerConfig: {
-        parallelism: 1
-        replicaCompletionCount: 1
-      }
-      registries: [
-        {
-          server: registryServer
-          identity: identityId
-        }
-      ]
-      secrets: [
-        {
-          name: 'shopdb-connection-string'
-          keyVaultUrl: '${vaultUri}secrets/shopdb-connection-string'
-          identity: identityId
-        }
-      ]
-    }
-    template: {
-      containers: [
-        {
-          name: 'migrations'
-          image: imageName
-          args: [
-            '--migrate'
-          ]
-          env: [
-            {
-              name: 'ConnectionStrings__shopdb'
-              secretRef: 'shopdb-connection-string'
-            }
-          ]
-          resources: {
-            cpu: json('0.5')
-            memory: '1Gi'
-          }
-        }
-      ]
     }
   }
 }
