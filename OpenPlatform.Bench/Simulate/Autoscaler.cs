@@ -12,7 +12,8 @@ internal sealed record ScalingBehavior(int WindowSeconds, bool ChooseMost, IRead
 /// <param name="CpuPercent">Mean use of these at which another is added; null: not asked.</param>
 /// <param name="InFlight">Mean requests in flight of a replica at which another is added; null: not asked.</param>
 /// <param name="RequestsPerSecond">The same for requests a second, of all replicas together; null: not asked.</param>
-internal sealed record ScalingSettings(int Min, int Max, double Cores, int? CpuPercent, double? InFlight, double? RequestsPerSecond, ScalingBehavior Up, ScalingBehavior Down);
+/// <param name="ReplacesLost">Replicas that are lost are started elsewhere once the platform gives them up; those of a StatefulSet wait for their volumes.</param>
+internal sealed record ScalingSettings(int Min, int Max, double Cores, int? CpuPercent, double? InFlight, double? RequestsPerSecond, ScalingBehavior Up, ScalingBehavior Down, bool ReplacesLost = true);
 
 /// <summary>What the metrics say of a replica. A replica that died says nothing until somebody notices and removes it.</summary>
 /// <param name="IsCounted">False: it starts, and what it says about its CPU means nothing yet.</param>

@@ -2,7 +2,7 @@ namespace OpenPlatform.Bench.Simulate;
 
 /// <param name="StartSeconds">From the decision for a replica to its first request.</param>
 /// <param name="DrainSeconds">A replica that leaves is paid for so long.</param>
-/// <param name="ReplacesLost">Its lost replicas are started elsewhere once the platform gives them up; a StatefulSet waits for their volumes.</param>
+/// <param name="ReplacesLost">See <see cref="ScalingSettings"/>.</param>
 internal sealed record FleetTimes(double StartSeconds, double DrainSeconds, bool ReplacesLost);
 
 /// <summary>The replicas of a service, over three zones.</summary>

@@ -37,7 +37,7 @@ internal static partial class ShippedSettings
         }
 
         return new(Number(Text(scaler, "spec", "minReplicas")), Number(Text(scaler, "spec", "maxReplicas")), Cores(Text(container, "resources", "requests", "cpu")),
-            cpu, inFlight, null, Behavior(scaler, "scaleUp"), Behavior(scaler, "scaleDown"));
+            cpu, inFlight, null, Behavior(scaler, "scaleUp"), Behavior(scaler, "scaleDown"), ReplacesLost: kind != "StatefulSet");
     }
 
     /// <param name="bicep">Of a container app.</param>

@@ -29,8 +29,8 @@ internal sealed class Simulation(LoadCurve load, ScalingSettings gatewaySettings
         var plans = load.SharesAt(0).Count;
         var (offeredByPlan, shedByPlan) = (new double[plans], new double[plans]);
         var steadily = load.RateAt(0);
-        var gateways = new Fleet(new(inputs.StartSeconds, inputs.DrainSeconds, ReplacesLost: false), StartWith(gatewaySettings, steadily * inputs.GatewayCpuMicroseconds / 1e6, steadily));
-        var backends = new Fleet(new(inputs.StartSeconds, inputs.DrainSeconds, ReplacesLost: true), StartWith(backendSettings, steadily * inputs.BackendCpuMicroseconds / 1e6, steadily));
+        var gateways = new Fleet(new(inputs.StartSeconds, inputs.DrainSeconds, gatewaySettings.ReplacesLost), StartWith(gatewaySettings, steadily * inputs.GatewayCpuMicroseconds / 1e6, steadily));
+        var backends = new Fleet(new(inputs.StartSeconds, inputs.DrainSeconds, backendSettings.ReplacesLost), StartWith(backendSettings, steadily * inputs.BackendCpuMicroseconds / 1e6, steadily));
         var (gatewayScaler, backendScaler) = (new Autoscaler(gatewaySettings), new Autoscaler(backendSettings));
         var limit = new GradientLimit(new OverloadOptions());
         var history = new Queue<Measures>();

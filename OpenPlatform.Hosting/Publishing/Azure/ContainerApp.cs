@@ -20,6 +20,12 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
     private const int MostFailures = 10, LongestName = 32;
     private const double CoreStep = 0.25, MostCores = 4;
 
+    /// <summary>
+    /// The platform's "concurrent requests" are those that came within 15 seconds, divided by 15: a rate. One that is in flight for a twentieth of a second is twenty a
+    /// second; without this the gateway would run ten times as many instances as it needs (docs/operations/scale.md).
+    /// </summary>
+    private const int RequestsPerSecondInFlight = 20;
+
     private const string ProxyNetwork = "proxyNetwork", VaultUri = "vaultUri", RegistryServer = "registryServer";
 
     private bool IsBuilt => service.Image.Project is not null;
@@ -259,7 +265,7 @@ internal sealed class ContainerApp(AzureValues values, ServiceModel service)
             rules.Add(new BicepMap
             {
                 ["name"] = "http",
-                ["http"] = new BicepMap { ["metadata"] = new BicepMap { ["concurrentRequests"] = Math.Max(1, (int)(inFlight * Cores(service))).ToString(CultureInfo.InvariantCulture) } },
+                ["http"] = new BicepMap { ["metadata"] = new BicepMap { ["concurrentRequests"] = Math.Max(1, (int)(inFlight * Cores(service) * RequestsPerSecondInFlight)).ToString(CultureInfo.InvariantCulture) } },
             });
         }
 

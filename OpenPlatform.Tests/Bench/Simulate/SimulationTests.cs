@@ -36,6 +36,7 @@ public sealed class SimulationTests
         Assert.Equal(0.25, backend.Cores);
         Assert.Null(backend.InFlight);
         Assert.Equal(300, gateway.Down.WindowSeconds);
+        Assert.Equal((false, true), (gateway.ReplacesLost, backend.ReplacesLost));
         Assert.Equal([new(true, 10, 60), new(false, 1, 60)], gateway.Down.Policies);
 
         var (azure, _) = await ShippedAsync("aca");
@@ -78,6 +79,40 @@ public sealed class SimulationTests
         var result = Run(LoadCurve.Flash(20 * Quiet), Settings(12, 12) with { Cores = 64 }); // the backend is not the limit
         Assert.True(result.TopIsShed);
         Assert.Contains(result.Moments, static m => m.Gateways > 3);
+    }
+
+    [Fact]
+    public async Task The_command_draws_pictures_and_its_exit_code_is_the_verdict()
+    {
+        var folder = Directory.CreateTempSubdirectory("simulate-");
+        try
+        {
+            var files = (await Published.AppHostAsync("k8s")).Files;
+            Directory.CreateDirectory(Path.Combine(folder.FullName, "base"));
+            File.WriteAllText(Path.Combine(folder.FullName, "base", "gateway.yaml"), files["base/gateway.yaml"]);
+            File.WriteAllText(Path.Combine(folder.FullName, "base", "orders.yaml"), files["base/orders.yaml"]);
+            string[] flash = ["--load", "flash", "--rate", "1500", "--published", folder.FullName, "--out", folder.FullName];
+            Assert.Equal(0, await SimulateCommand.RunAsync(flash));
+            Assert.Contains("</svg>", File.ReadAllText(Path.Combine(folder.FullName, "simulate-kubernetes-flash.svg")), StringComparison.Ordinal);
+
+            File.WriteAllText(Path.Combine(folder.FullName, "base", "orders.yaml"), files["base/orders.yaml"].Replace("minReplicas: 3", "minReplicas: 1", StringComparison.Ordinal));
+            Assert.Equal(1, await SimulateCommand.RunAsync(flash));
+            Assert.Equal(2, await SimulateCommand.RunAsync(["--load", "avalanche", "--published", folder.FullName]));
+            Assert.Equal(2, await SimulateCommand.RunAsync(["--laod", "flash"]));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_lost_zone_is_made_up_for_when_its_nodes_are_given_up_but_not_where_volumes_belong_to_it()
+    {
+        var result = new Simulation(LoadCurve.Zone(Quiet), Settings(3, 30) with { Cores = 1, ReplacesLost = false }, Settings(3, 12), new()).Run();
+        int Serving(double minute, Func<Moment, int> count) => count(result.Moments[(int)(minute * 60)]);
+        Assert.Equal([3, 2, 3], new[] { 9d, 12, 17 }.Select(minute => Serving(minute, static m => m.BackendsServing)));
+        Assert.Equal([3, 2, 2, 3], new[] { 9d, 12, 17, 42 }.Select(minute => Serving(minute, static m => m.GatewaysServing)));
     }
 
     [Fact]

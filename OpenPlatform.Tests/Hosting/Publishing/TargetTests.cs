@@ -84,9 +84,9 @@ public sealed class TargetTests
                 Assert.Equal(wanted, ((int)scale["minReplicas"]!, (int)scale["maxReplicas"]!));
                 var rules = (scale["rules"] as JsonArray ?? []).ToDictionary(static r => (string)r!["name"]!, static r => r!);
                 Assert.Equal(bounds?.CpuPercent.ToString(), (string?)Manifest.In(rules.GetValueOrDefault("cpu"), "custom", "metadata", "value"));
-                // So many for each core that an instance has there.
+                // So many for each core that an instance has there, and twenty a second for each of them.
                 var cores = (double)Manifest.In(apps[resource.Name], "properties", "template", "containers", 0, "resources", "cpu")!;
-                Assert.Equal(bounds?.InFlightPerCore is { } inFlight ? $"{inFlight * cores}" : null, (string?)Manifest.In(rules.GetValueOrDefault("http"), "http", "metadata", "concurrentRequests"));
+                Assert.Equal(bounds?.InFlightPerCore is { } inFlight ? $"{inFlight * cores * 20}" : null, (string?)Manifest.In(rules.GetValueOrDefault("http"), "http", "metadata", "concurrentRequests"));
             }
         }
     }

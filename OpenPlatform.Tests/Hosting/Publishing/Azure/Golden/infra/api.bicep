@@ -183,7 +183,7 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
             name: 'http'
             http: {
               metadata: {
-                concurrentRequests: '50'
+                concurrentRequests: '1000'
               }
             }
           }
