@@ -23,6 +23,9 @@ internal sealed class AzureValues(DeploymentModel model)
 {
     private const char Mark = '\u0001';
 
+    /// <summary>What a reference adds to a connection string, each as a variable: <c>CATALOGDB_HOST</c>.</summary>
+    private static readonly string[] Parts = ["HOST", "PORT", "USERNAME", "PASSWORD", "URI", "JDBCCONNECTIONSTRING", "DATABASENAME"];
+
     public static bool IsManaged(ServiceModel service) => service.Kind is ServiceKind.Postgres or ServiceKind.Redis;
 
     public IEnumerable<ServiceModel> Apps => model.Services.Where(static s => !IsManaged(s));
@@ -35,9 +38,9 @@ internal sealed class AzureValues(DeploymentModel model)
             throw new DistributedApplicationException($"An argument of '{service.Name}' holds a secret, which everybody who may read the container app would see; give it as a variable.");
         }
 
-        // Parts of a connection (CATALOGDB_HOST and so on) describe a server that is not there: the managed one has another user, another port, another key.
-        var connections = service.Environment.Where(v => Server(v.Value) is not null).Select(static v => AzureNames.Connection(v.Name)).OfType<string>().Select(AzureNames.Variable).ToArray();
-        foreach (var variable in service.Environment.Where(v => v.Name != service.Registration && !connections.Any(c => v.Name.StartsWith($"{c}_", StringComparison.Ordinal))))
+        // The parts of a connection describe a server that is not there: the managed one has another user, another port, another key.
+        var parts = service.Environment.Where(v => Server(v.Value) is not null).Select(static v => AzureNames.Connection(v.Name)).OfType<string>().SelectMany(static c => Parts.Select(p => $"{AzureNames.Variable(c)}_{p}")).ToHashSet(StringComparer.Ordinal);
+        foreach (var variable in service.Environment.Where(v => v.Name != service.Registration && !parts.Contains(v.Name)))
         {
             yield return Server(variable.Value) is not null
                 ? new(variable.Name, null, AzureNames.Connection(variable.Name) is null ? throw Part(service, variable.Name) : AzureNames.ConnectionSecret(variable.Name))

@@ -32,6 +32,16 @@ public sealed class AzureErrorTests
     public Task A_database_with_a_script_of_its_own() => RefusedAsync("Database 'shopdb' has a creation script", static shop =>
         shop.Builder.CreateResourceBuilder(shop.Builder.Resources.OfType<PostgresDatabaseResource>().Single()).WithCreationScript("CREATE DATABASE shopdb TEMPLATE template0"));
 
+    [Fact]
+    public async Task What_only_looks_like_a_part_of_a_connection_is_kept()
+    {
+        var builder = Apps.Publishing();
+        Shop.Add(builder).Api.WithEnvironment("CACHE_SECONDS", "30");
+        var api = (await Published.OfAsync(builder, "azure")).Files["infra/api.bicep"];
+        Assert.Contains("name: 'CACHE_SECONDS'\n              value: '30'", api, StringComparison.Ordinal);
+        Assert.DoesNotContain("CACHE_HOST", api, StringComparison.Ordinal);
+    }
+
     private static async Task RefusedAsync(string message, Action<Shop> change)
     {
         var builder = Apps.Publishing();
