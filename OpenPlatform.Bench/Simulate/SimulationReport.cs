@@ -29,11 +29,11 @@ internal static class SimulationReport
 
     private static string Range(SceneResult result, Func<Moment, int> count) => $"{result.Moments.Min(count)} to {result.Moments.Max(count)}";
 
-    private const int Width = 860, Left = 70, Right = 150, PanelHeight = 130, Gap = 44, Top = 56, Points = 400;
+    private const int Width = 860, Left = 70, Right = 150, PanelHeight = 110, Gap = 40, Top = 56, Points = 400;
 
     private sealed record Line(string Name, string Colour, Func<Moment, double> Value);
 
-    /// <summary>Four panels above each other over the same time.</summary>
+    /// <summary>Panels above each other over the same time.</summary>
     public static string Chart(string title, SceneResult result)
     {
         (string Title, Line[] Lines)[] panels =
@@ -42,6 +42,7 @@ internal static class SimulationReport
             ("replicas", [new("gateways wanted", "#0969da", static m => m.Gateways), new("gateways serving", "#80b3ee", static m => m.GatewaysServing), new("backends wanted", "#bc4c00", static m => m.Backends), new("backends serving", "#f0a37a", static m => m.BackendsServing)]),
             ("latency, ms", [new("mean", "#0969da", static m => m.LatencyMilliseconds)]),
             ("shed, %", [new("all plans", "#cf222e", static m => m.Offered > 0 ? 100 * m.Shed / m.Offered : 0), new("top plan, of all", "#1f2328", static m => m.Offered > 0 ? 100 * m.TopShed / m.Offered : 0)]),
+            (string.Create(CultureInfo.InvariantCulture, $"cost: cores that are set aside, {result.CoreHours:0.0} core-hours in all"), [new("all", "#1a7f37", m => (m.GatewaysPaid * result.Gateway.Cores) + (m.BackendsPaid * result.Backend.Cores))]),
         ];
         var height = Top + (panels.Length * (PanelHeight + Gap));
         var svg = new StringBuilder();
@@ -58,7 +59,7 @@ internal static class SimulationReport
     private static void Panel(StringBuilder svg, string title, Line[] lines, IReadOnlyList<Moment> moments, int y, double seconds, bool last)
     {
         const int plotWidth = Width - Left - Right;
-        var most = Round(Math.Max(1e-9, lines.Max(line => moments.Max(line.Value))));
+        var most = Round(Math.Max(1, lines.Max(line => moments.Max(line.Value))));
         svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left}\" y=\"{y - 6}\" fill=\"#57606a\">{title}</text>\n");
         for (var i = 0; i <= 2; i++)
         {

@@ -8,6 +8,7 @@ using OpenPlatform.Hosting.Publishing;
 using OpenPlatform.Tests.Architecture;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Fixtures.Containers;
+using OpenPlatform.Tests.Gateway.Protocols;
 using OpenPlatform.Tests.Hosting.ApplicationModel;
 
 namespace OpenPlatform.Tests.Hosting.Publishing.Images;
@@ -73,6 +74,40 @@ public sealed class ImageTests : IDisposable
         var head = await HeadAsync();
         var tag = await OutputAsync("dotnet", Repository.Root, "msbuild", Orders, "-t:TagContainerImage", "-getProperty:ContainerImageTag", "-nologo");
         Assert.Equal(head is null ? "0.1.0" : $"0.1.0-{head[..12]}", tag);
+    }
+
+    [Fact]
+    public async Task The_bill_of_materials_is_valid_for_a_program_that_nobody_here_wrote()
+    {
+        NodePeers.Require("npm");
+        await PeerTests.RunAsync("npm", "install", "--prefix", _folder.FullName, "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error",
+            "@cyclonedx/cyclonedx-library@10.3.0", "ajv@8.20.0", "ajv-formats@3.0.1", "ajv-formats-draft2019@1.6.1");
+        var validator = Path.Combine(_folder.FullName, "validate.js");
+        await File.WriteAllTextAsync(validator, """
+            const { Validation, Spec } = require('@cyclonedx/cyclonedx-library');
+            const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot5);
+            (async () => { for (const file of process.argv.slice(2)) console.log(await validator.validate(require('fs').readFileSync(file, 'utf8')) === null ? 'valid' : 'invalid'); })();
+            """, Stop);
+        var gateway = Path.Combine(Repository.Root, "OpenPlatform.Gateway");
+        var folder = await OutputAsync("dotnet", gateway, "msbuild", "-t:WriteBillOfMaterials", "-getProperty:_BomFile", "-nologo");
+        var bom = await File.ReadAllTextAsync(folder, Stop);
+        var spoilt = Path.Combine(_folder.FullName, "spoilt.json");
+        await File.WriteAllTextAsync(spoilt, bom.Replace("\"SHA-512\"", "\"SHA-513\"", StringComparison.Ordinal), Stop);
+
+        Assert.Contains("Yarp.ReverseProxy", bom, StringComparison.Ordinal);
+        Assert.Equal(["valid", "invalid"], (await PeerTests.RunAsync("node", validator, folder, spoilt)).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData("", "dotnet/aspnet:10.0-noble-chiseled", "linux-x64;linux-arm64")]
+    [InlineData("-p:ContainerFamily=alpine", "dotnet/aspnet:10.0-alpine", "linux-musl-x64;linux-musl-arm64")]
+    [InlineData("-p:ContainerBaseImage=registry.example.com/own/base:1", "registry.example.com/own/base:1", "linux-x64;linux-arm64")]
+    public async Task The_base_is_chiseled_unless_somebody_says_otherwise(string property, string image, string processors)
+    {
+        var said = JsonNode.Parse(await OutputAsync("dotnet", Repository.Root, ["msbuild", Orders, "-t:ComputeContainerBaseImage", "-p:_IsPublishing=true", .. property.Length > 0 ? [property] : Array.Empty<string>(),
+            "-getProperty:ContainerBaseImage,ContainerRuntimeIdentifiers", "-nologo"]))!["Properties"]!;
+        Assert.EndsWith(image, said["ContainerBaseImage"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal(processors, said["ContainerRuntimeIdentifiers"]!.GetValue<string>());
     }
 
     [Fact]
