@@ -141,7 +141,7 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
     {
         var secrets = _values.Variables(service).Select(static v => v.Secret).OfType<string>().Distinct().ToArray();
         var servers = _values.Servers.Where(s => _values.Connections(s).Any(c => secrets.Contains(c.Name))).ToArray();
-        var body = Body(named: false,
+        var body = Body(withToken: false,
             ("name", Text($"id-{service.Name}-", Symbol("token"))), ("registryName", Symbol("registry.outputs.name")), ("vaultName", Symbol("vault.outputs.name")), ("secrets", Texts(secrets)));
         body["dependsOn"] = servers.Length == 0 ? null : List(servers.Select(static s => Symbol(AzureNames.Symbol(s.Name))));
         return new(IdentityOf(service), "modules/identity.bicep", body);
@@ -164,11 +164,11 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
         return new(AzureNames.Symbol($"{service.Name}-app"), $"{service.Name}.bicep", body);
     }
 
-    private static BicepModule Module(string symbol, string path, params (string Name, BicepValue Value)[] parameters) => new(symbol, path, Body(named: true, parameters));
+    private static BicepModule Module(string symbol, string path, params (string Name, BicepValue Value)[] parameters) => new(symbol, path, Body(withToken: true, parameters));
 
-    private static BicepMap Body(bool named, params (string Name, BicepValue Value)[] parameters)
+    private static BicepMap Body(bool withToken, params (string Name, BicepValue Value)[] parameters)
     {
-        var given = new BicepMap { ["location"] = Symbol("location"), ["tags"] = Symbol("tags"), ["token"] = named ? Symbol("token") : null };
+        var given = new BicepMap { ["location"] = Symbol("location"), ["tags"] = Symbol("tags"), ["token"] = withToken ? Symbol("token") : null };
         foreach (var (name, value) in parameters)
         {
             given[name] = value;
