@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using Npgsql;
 using OpenPlatform.Bench.Compare;
 
 namespace OpenPlatform.Bench.Propagation;
@@ -31,17 +32,23 @@ internal static class PropagationBench
         }
 
         var write = new List<double>();
-        List<double> effective = [], published = [];
+        List<double> effective = [], published = [], floor = [];
+        await using var bare = await BareCommits.OpenAsync(platform.Database);
         var cpu = platform.CpuSeconds();
         for (var i = 0; i < changes / 4; i++)
         {
             effective.AddRange(await SuspendAndResumeAsync(platform, write));
             published.Add(await PublishAsync(platform, (2 * i) + 1));
             published.Add(await PublishAsync(platform, (2 * i) + 2));
+            for (var n = 0; n < 2; n++)
+            {
+                floor.Add(await bare.MillisecondsAsync());
+            }
         }
 
         var spent = Cost(platform, cpu, changes);
 
+        Row("the floor: one row committed through bare Npgsql, in turn with the changes", floor, double.NaN, 0.99);
         Row("the write itself (an application suspended, resumed)", write, double.NaN, 0.99);
         Row("suspended or resumed → at all three", effective, MostEffective, 0.99);
         Row("a revision of some 150 operations published → at all three", published, MostEffective, 0.99);
@@ -65,6 +72,21 @@ internal static class PropagationBench
             puts = new { backends = Enumerable.Range(0, 1_000).Select(static i => new { name = $"b-{i}", addresses = new[] { $"http://10.0.{i / 250}.{i % 250}:8080" } }) },
         });
         Row("a changeset of 1,000 puts: checked and committed", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], MostChangeset, 1);
+
+        await PutAsync("plans", Enumerable.Range(0, 1_000).Select(static i => new { name = $"p-{i}", rateLimits = new[] { new { requests = 10 + i, windowSeconds = 60 } } }));
+        await PutAsync("applications", Enumerable.Range(0, 1_000).Select(static i => new
+        {
+            name = $"a-{i}", organization = "Partner", credentials = new[] { new { name = "ci", key = $"key-of-the-bench-{i:00000000}" } }, subscriptions = new[] { new { api = "large/v1", plan = $"p-{i}" } },
+        }));
+        await PutAsync("apis", Enumerable.Range(0, 100).Select(static a => new { name = $"put-{a}", version = "v1", basePath = $"/put-{a}/v1", backend = "backend", operations = Platform.Operations(10) }));
+
+        async Task PutAsync(string list, IEnumerable<object> items)
+        {
+            object[] all = [.. items];
+            started = Stopwatch.GetTimestamp();
+            await platform.PostAsync("changesets", new { puts = new Dictionary<string, object> { [list] = all } });
+            Row($"a changeset of {all.Length} {list}", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], double.NaN, 1);
+        }
     }
 
     private static async Task<double[]> SuspendAndResumeAsync(Platform platform, List<double>? write = null) =>
@@ -237,4 +259,30 @@ internal static class PropagationBench
         var ordered = times.Order().ToArray();
         return ordered[Math.Min(ordered.Length - 1, (int)Math.Ceiling(quantile * ordered.Length) - 1)];
     }
+}
+
+/// <summary>What the disk and the machine take from any write at this hour: one row, one commit.</summary>
+internal sealed class BareCommits : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+
+    private BareCommits(NpgsqlConnection connection) => _connection = connection;
+
+    public static async Task<BareCommits> OpenAsync(NpgsqlDataSource database)
+    {
+        var connection = await database.OpenConnectionAsync();
+        await using var create = new NpgsqlCommand("create table if not exists bench_floor (at timestamptz not null)", connection);
+        await create.ExecuteNonQueryAsync();
+        return new(connection);
+    }
+
+    public async Task<double> MillisecondsAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        await using var insert = new NpgsqlCommand("insert into bench_floor values (now())", _connection);
+        await insert.ExecuteNonQueryAsync();
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+    }
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 }

@@ -54,15 +54,18 @@ internal sealed class PlanStore(NpgsqlDataSource database)
     {
         var id = Guid.CreateVersion7(change.Now);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
-            "insert into plans (id, name, state, approval_required, created_at) values (@id, @Name, @State, @ApprovalRequired, @Now) on conflict (name) do nothing",
-            new { id, request.Name, State = NameOf(request.State), request.ApprovalRequired, change.Now }));
+            """
+            with plan as (
+                insert into plans (id, name, state, approval_required, created_at) values (@id, @Name, @State, @ApprovalRequired, @Now)
+                on conflict (name) do nothing returning id)
+            insert into plan_revisions (plan_id, revision, terms, created_at) select id, 1, @Terms::jsonb, @Now from plan
+            """, new { id, request.Name, State = NameOf(request.State), request.ApprovalRequired, Terms = TextOf(request.Terms(id)), change.Now }));
         if (inserted == 0)
         {
             return CatalogProblem.Conflict("/name", $"there is a plan {request.Name} already");
         }
 
-        await InsertRevisionAsync(change, id, 1, TextOf(request.Terms(id)));
-        if (await OfferAsync(change, id, request.Apis) is { } problem)
+        if (request.Apis is { Count: > 0 } && await OfferAsync(change, id, request.Apis) is { } problem)
         {
             return problem;
         }

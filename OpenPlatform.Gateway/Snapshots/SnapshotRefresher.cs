@@ -35,10 +35,15 @@ internal sealed class SnapshotRefresher(
         return base.StartAsync(cancellationToken);
     }
 
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        files.Write(); // what waited for the pause to be over
+    }
+
     public override void Dispose()
     {
         base.Dispose();
-        files.Write(); // what waited for the pause to be over
         _poke.Dispose();
         _pending.Dispose();
     }

@@ -37,6 +37,45 @@ public sealed class PolicyTests(CatalogFixture fixture) : IClassFixture<CatalogF
     }
 
     [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task Scopes_and_examples_of_a_document_are_taken_where_the_publisher_asks_for_them(bool requireScopes, bool keepExamples)
+    {
+        using var admin = fixture.Catalog.Operator();
+        var body = await new Parts(admin).BodyAsync("apis");
+        body.Remove("operations");
+        (body["requireScopes"], body["keepExamples"]) = (requireScopes, keepExamples);
+        body["openApi"] =
+            """
+            openapi: 3.1.0
+            info: { title: Orders, version: "1.0" }
+            paths:
+              /orders:
+                get:
+                  operationId: listOrders
+                  security: [ { token: [ "orders:read", "orders:all" ] } ]
+                  responses: { "200": { description: All., content: { application/json: { example: [ { id: o-1 } ] } } } }
+                post:
+                  operationId: createOrder
+                  responses: { "201": { description: Made. } }
+            components:
+              securitySchemes:
+                token: { type: oauth2, flows: { clientCredentials: { tokenUrl: "https://id.example/token", scopes: { "orders:read": read, "orders:all": all } } } }
+            """;
+
+        var api = await admin.CreateAsync("apis", body);
+
+        var operations = Assert.Single((await fixture.Catalog.SnapshotAsync()).Apis, model => model.ApiId.ToString() == api.Id()).Operations;
+        var (list, create) = (operations.Single(static o => o.OperationId == "listOrders").Policies, operations.Single(static o => o.OperationId == "createOrder").Policies);
+        Assert.Equal(requireScopes ? ["orders:all", "orders:read"] : null, list?.Scopes);
+        Assert.Null(create?.Scopes);
+        Assert.Equal(keepExamples ? """200 application/json [{"id":"o-1"}]""" : null, list?.Example is { } example ? $"{example.Status} {example.ContentType} {example.Body}" : null);
+        Assert.NotEqual(true, list?.Mock); // kept, not switched on
+    }
+
+    [Theory]
     [InlineData("""{"policies":{"tiemouts":{}}}""", "/policies/tiemouts")]
     [InlineData("""{"policies":{"cors":{}}}""", "/policies/cors")]
     [InlineData("""{"policies":{"cors":{"origins":[null]}}}""", "/policies/cors/origins/0")]

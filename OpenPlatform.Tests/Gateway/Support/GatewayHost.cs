@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenPlatform.Gateway;
 using OpenPlatform.Gateway.Snapshots;
@@ -76,7 +77,10 @@ internal sealed class GatewayHost : WebApplicationFactory<GatewayApp>
 
     public override async ValueTask DisposeAsync()
     {
+        // The factory does not wait for the host, which writes its last snapshot while it stops.
+        var stopped = Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopped;
         await base.DisposeAsync();
+        await Eventually.TrueAsync(() => stopped.IsCancellationRequested, TimeSpan.FromSeconds(40));
         if (_ownsState)
         {
             Directory.Delete(StateDirectory, recursive: true);
