@@ -26,12 +26,13 @@ internal sealed class Candidates(Instance[] instances, double[] weights)
 
     /// <summary>
     /// True when the idle one lately took more than twice as long to answer as the other one, which is hardly busy: who is idle because it is avoided
-    /// must not win for being idle. Peaks of chance mostly stay below that, so that weights hold; and it is tried again every few seconds.
+    /// must not win for being idle. Two slow answers of three are no chance and not the first on a new connection: weights hold where nobody is slow.
+    /// It is tried again every few seconds.
     /// </summary>
     public bool GivesWay(int idle, int other, TimeProvider time)
     {
         var (slow, fast) = (Instances[idle].Latency, Instances[other].Latency);
-        return slow.Latest > Much * fast.Latest && fast.Latest > 0 && Instances[idle].InFlight == 0 && Load(other) <= HardlyBusy
+        return fast.Latest > 0 && slow.MedianOfThree > Much * fast.Latest && Instances[idle].InFlight == 0 && Load(other) <= HardlyBusy
             && time.GetTimestamp() is var now && slow.IsFresh(now) && slow.At(now) > Much * fast.At(now);
     }
 }

@@ -11,6 +11,9 @@ internal sealed class PeakEwma(TimeProvider time)
     private readonly long _forgetTicks = 5 * time.TimestampFrequency;
     private double _mean;
     private long _stamp;
+    private long _last;
+    private long _secondLast;
+    private long _thirdLast;
 
     /// <param name="latency">In ticks of the clock's timestamps.</param>
     /// <param name="now">A timestamp of the clock.</param>
@@ -29,10 +32,22 @@ internal sealed class PeakEwma(TimeProvider time)
 
         Volatile.Write(ref _mean, mean);
         Volatile.Write(ref _stamp, now);
+        (_thirdLast, _secondLast, _last) = (_secondLast, _last, latency);
     }
 
     /// <summary>The mean when it was last measured, in ticks; 0 when it never was.</summary>
     public double Latest => Volatile.Read(ref _mean);
+
+    /// <summary>The middle one of the last three, in ticks; 0 when only one was measured. One that was slow by chance, or for being the first, does not
+    /// raise it.</summary>
+    public long MedianOfThree
+    {
+        get
+        {
+            var (a, b, c) = (Volatile.Read(ref _last), Volatile.Read(ref _secondLast), Volatile.Read(ref _thirdLast));
+            return Math.Max(Math.Min(a, b), Math.Min(Math.Max(a, b), c));
+        }
+    }
 
     /// <summary>True when something was measured within the last five seconds.</summary>
     public bool IsFresh(long now) => now - Volatile.Read(ref _stamp) < _forgetTicks;
