@@ -62,23 +62,22 @@ var snapshots = app.Services.GetRequiredService<ActiveSnapshot>();
 _ = app.Services.GetRequiredService<ApiKeyAuthenticator>(); // a missing pepper stops the start, not the first request
 
 // Top to bottom is the order in which a request meets the steps; the right column is how it may end there.
-app.UseWhen(context => !RequestContextMiddleware.IsProbe(context, snapshots), static pipeline => pipeline.UseObserved(static steps =>
+app.UseWhen(context => !RequestContext.IsProbe(context, snapshots), static pipeline => pipeline.UseObserved(static steps =>
 {
-    steps.UseMiddleware<RequestContextMiddleware>();       // request id, the snapshot in force        -> 503
-    steps.UseFaultRefusals();                              // an unexpected exception                  -> 500
-    steps.UseMiddleware<FramingMiddleware>();              // what others could read differently       -> 400, 431
-    steps.UseMiddleware<RouteMiddleware>();                // path + method -> operation               -> 404, 405
-    steps.UseMiddleware<ProtectionMiddleware>();           // CORS preflight, headers of the answer     -> 204, 403
-    steps.UseMiddleware<LifecycleMiddleware>();            // deprecated, blocked, retired              -> 410, 503
-    steps.UseMiddleware<AuthenticationMiddleware>();       // key, token, signature, certificate       -> 401
-    steps.UseMiddleware<AuthorizationMiddleware>();        // subscription, plan, scope, where from, once -> 401, 403
-    steps.UseMiddleware<RateLimitMiddleware>();            // tokens borrowed ahead of need            -> 429
-    steps.UseMiddleware<RequestBodyMiddleware>();          // size, type, digest, schema               -> 400, 413, 415, 422
-    steps.UseMiddleware<MockMiddleware>();                 // an example in place of the backend
+    steps.Use<RequestContextMiddleware>();       // the snapshot in force                    -> 503
+    steps.Use<FramingMiddleware>();              // what others could read differently       -> 400, 431
+    steps.Use<RouteMiddleware>();                // path + method -> operation               -> 404, 405
+    steps.Use<ProtectionMiddleware>();           // CORS preflight, headers of the answer     -> 204, 403
+    steps.Use<LifecycleMiddleware>();            // deprecated, blocked, retired              -> 410, 503
+    steps.Use<AuthenticationMiddleware>();       // key, token, signature, certificate       -> 401
+    steps.Use<AuthorizationMiddleware>();        // subscription, plan, scope, where from, once -> 401, 403
+    steps.Use<RateLimitMiddleware>();            // tokens borrowed ahead of need            -> 429
+    steps.Use<RequestBodyMiddleware>();          // size, type, digest, schema               -> 400, 413, 415, 422
+    steps.Use<MockMiddleware>();                 // an example in place of the backend
     steps.UseUsage();                                      // counts what the backend answers
-    steps.UseMiddleware<SplitMiddleware>();                // which backend of the API
-    steps.UseMiddleware<CacheMiddleware>();                // opt-in answers from memory               -> 200, 304
-    steps.UseMiddleware<ForwardingMiddleware>();           // doors, instance pick, try another        -> 502, 503, 504
+    steps.Use<SplitMiddleware>();                // which backend of the API
+    steps.Use<CacheMiddleware>();                // opt-in answers from memory               -> 200, 304
+    steps.Use<ForwardingMiddleware>();           // doors, instance pick, try another        -> 502, 503, 504
 }));
 
 app.UseRouting();

@@ -44,7 +44,7 @@ internal static class MemoryBench
         var requests = Enumerable.Range(0, 1000).Select(i => new DefaultHttpContext { Request = { Headers = { ["X-Api-Key"] = GatewayInProcess.Key(i * 37 % credentials) } } }.Request).ToArray();
         var apis = Math.Max(1, operations / 100);
         var paths = Enumerable.Range(0, 1000).Select(i => $"/api-{i * 37 % apis}/v1/resources-{i % 100}/42").ToArray();
-        var request = new GatewayRequest(snapshot, "id");
+        var request = new GatewayRequest(new DefaultHttpContext(), snapshot, "id");
         return (
             Least(i => authenticator.Authenticate(requests[i], request) == Refusal.None),
             Least(i => snapshot.Routes.Find(paths[i], "GET", out _) is not null));

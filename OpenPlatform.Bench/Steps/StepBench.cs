@@ -25,7 +25,7 @@ internal static class StepBench
         var limiters = services.GetRequiredService<LimiterTable>();
         var spool = services.GetRequiredService<UsageSpool>();
         var http = new DefaultHttpContext { Request = { Headers = { ["X-Api-Key"] = GatewayInProcess.Key(42) } } }.Request;
-        var request = new GatewayRequest(snapshot, "id");
+        var request = new GatewayRequest(new DefaultHttpContext(), snapshot, "id");
         var durations = new DurationTable(1, static (_, _) => []);
         var budgets = Budgets();
 

@@ -40,7 +40,7 @@ internal sealed class ApiKeyAuthenticator
             return refusal;
         }
 
-        var known = KnownKey.Of(http);
+        var known = request.Client?.Key;
         if (known?.Find(key, request.Snapshot) is not { } credential)
         {
             Span<byte> hash = stackalloc byte[KeyHash.Size];

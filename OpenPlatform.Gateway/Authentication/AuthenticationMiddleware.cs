@@ -13,19 +13,19 @@ namespace OpenPlatform.Gateway.Authentication;
 /// signature, client certificate.
 /// </summary>
 internal sealed class AuthenticationMiddleware(
-    RequestDelegate next, ApiKeyAuthenticator apiKeys, TokenAuthenticator tokens, HmacAuthenticator hmac, SignatureAuthenticator signatures,
-    CredentialUses uses, RefusalWriter refusals, TimeProvider time)
+    StepDelegate next, ApiKeyAuthenticator apiKeys, TokenAuthenticator tokens, HmacAuthenticator hmac, SignatureAuthenticator signatures,
+    CredentialUses uses, RefusalWriter refusals, TimeProvider time) : IStep
 {
     /// <summary>RFC 9421, 5.1: what a signature should cover.</summary>
     private const string AcceptSignature = "sig=(\"@method\" \"@authority\" \"@path\" \"@query\");created";
 
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         var refusal = apiKeys.Authenticate(context.Request, request);
         if (refusal == Refusal.None)
         {
-            return next(context);
+            return next(request);
         }
 
         if (request.Snapshot.Identity is { } identity)
@@ -35,7 +35,7 @@ internal sealed class AuthenticationMiddleware(
             {
                 request.Scheme = CredentialScheme.Jwt;
                 return tokens.TryKnown(token, request, identity, out var digest)
-                    ? next(context)
+                    ? next(request)
                     : TokenAsync(context, request, identity, token.ToString(), digest);
             }
 
@@ -45,7 +45,7 @@ internal sealed class AuthenticationMiddleware(
             }
         }
 
-        return refusal == Refusal.None ? next(context) : RefuseAsync(context, request, refusal);
+        return refusal == Refusal.None ? next(request) : RefuseAsync(context, request, refusal);
     }
 
     private Refusal AuthenticateOther(HttpContext context, GatewayRequest request, IdentityIndex identity)
@@ -91,7 +91,7 @@ internal sealed class AuthenticationMiddleware(
     private async Task TokenAsync(HttpContext context, GatewayRequest request, IdentityIndex identity, string token, KeyDigest digest)
     {
         var refusal = await tokens.AuthenticateAsync(token, digest, request, identity);
-        await (refusal == Refusal.None ? next(context) : RefuseAsync(context, request, refusal));
+        await (refusal == Refusal.None ? next(request) : RefuseAsync(context, request, refusal));
     }
 
     private Task RefuseAsync(HttpContext context, GatewayRequest request, Refusal refusal)

@@ -11,30 +11,10 @@ namespace OpenPlatform.Gateway.Authentication;
 /// </summary>
 internal sealed class KnownKey
 {
-    private static readonly object Item = new();
-
     private char[] _key = [];
     private CredentialSegment? _within;
     private int _segment;
     private CredentialEntry? _credential;
-
-    /// <summary>That of the request's connection; null where a connection has no place for it. Allocates once a connection.</summary>
-    public static KnownKey? Of(HttpRequest request)
-    {
-        if (!HttpProtocol.IsHttp11(request.Protocol) || request.HttpContext.Features.Get<IConnectionItemsFeature>()?.Items is not { } items)
-        {
-            return null;
-        }
-
-        if (items.TryGetValue(Item, out var known))
-        {
-            return (KnownKey?)known;
-        }
-
-        var created = new KnownKey();
-        items[Item] = created;
-        return created;
-    }
 
     /// <summary>The credential, when it is the same key and nothing changed in its segment. Takes the same time wherever the keys differ.</summary>
     public CredentialEntry? Find(ReadOnlySpan<char> key, GatewaySnapshot snapshot) =>

@@ -10,11 +10,11 @@ namespace OpenPlatform.Gateway.Authorization;
 /// What the application may call: not suspended, actively subscribed to the version, from an address that may, identified as its plan accepts it, with
 /// the scopes that the operation asks for → 403; a signed request only once → 401.
 /// </summary>
-internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard replays, RefusalWriter refusals)
+internal sealed class AuthorizationMiddleware(StepDelegate next, ReplayGuard replays, RefusalWriter refusals) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         var refusal = Authorize(request);
         if (refusal == Refusal.SchemeNotAccepted)
         {
@@ -27,7 +27,7 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
 
         return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
             : request.Signed is { } signed ? OnceAsync(context, request, signed)
-            : next(context);
+            : next(request);
     }
 
     /// <summary>Fills in the subscription, or says why not. Allocates nothing.</summary>
@@ -65,7 +65,7 @@ internal sealed class AuthorizationMiddleware(RequestDelegate next, ReplayGuard 
             : Refusal.None;
         if (refusal == Refusal.None)
         {
-            await next(context);
+            await next(request);
             return;
         }
 

@@ -18,35 +18,35 @@ internal abstract class BalancingKey
     };
 
     /// <summary>Allocates nothing.</summary>
-    public abstract ulong Hash(HttpContext context);
+    public abstract ulong Hash(GatewayRequest request);
 
     private sealed class ApplicationKey : BalancingKey
     {
-        public override ulong Hash(HttpContext context)
+        public override ulong Hash(GatewayRequest request)
         {
-            var id = GatewayRequest.Of(context).Application.ApplicationId;
+            var id = request.Application.ApplicationId;
             return KeyHash64.Of(MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in id)));
         }
     }
 
     private class AddressKey : BalancingKey
     {
-        public override ulong Hash(HttpContext context)
+        public override ulong Hash(GatewayRequest request)
         {
             Span<byte> bytes = stackalloc byte[16];
-            return GatewayRequest.Of(context).ClientAddress.TryWriteBytes(bytes, out var length) ? KeyHash64.Of(bytes[..length]) : 0;
+            return request.ClientAddress.TryWriteBytes(bytes, out var length) ? KeyHash64.Of(bytes[..length]) : 0;
         }
     }
 
     private sealed class PathKey : BalancingKey
     {
-        public override ulong Hash(HttpContext context) => KeyHash64.Of(context.Request.Path.Value);
+        public override ulong Hash(GatewayRequest request) => KeyHash64.Of(request.Http.Request.Path.Value);
     }
 
     /// <summary>A request without the header goes by its address: as even, and as steady, as can be.</summary>
     private sealed class HeaderKey(string name) : AddressKey
     {
-        public override ulong Hash(HttpContext context) =>
-            context.Request.Headers[name] is [{ Length: > 0 } value, ..] ? KeyHash64.Of(value) : base.Hash(context);
+        public override ulong Hash(GatewayRequest request) =>
+            request.Http.Request.Headers[name] is [{ Length: > 0 } value, ..] ? KeyHash64.Of(value) : base.Hash(request);
     }
 }

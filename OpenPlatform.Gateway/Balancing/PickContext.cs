@@ -1,4 +1,4 @@
-using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Context;
 
 namespace OpenPlatform.Gateway.Balancing;
 
@@ -8,5 +8,5 @@ namespace OpenPlatform.Gateway.Balancing;
 /// an instance that may be still broken.</param>
 internal readonly record struct PickContext(ulong Hash, bool MayRepeat)
 {
-    public static PickContext For(BackendState backend, HttpContext context, bool mayRepeat) => new(backend.Key?.Hash(context) ?? 0, mayRepeat);
+    public static PickContext For(GatewayRequest request, bool mayRepeat) => new(request.Backend.Key?.Hash(request) ?? 0, mayRepeat);
 }

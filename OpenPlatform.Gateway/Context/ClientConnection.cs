@@ -1,4 +1,6 @@
+using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Forwarding.Direct;
+using OpenPlatform.Gateway.Framing;
 
 namespace OpenPlatform.Gateway.Context;
 
@@ -13,6 +15,12 @@ internal sealed class ClientConnection(CancellationToken closed) : IDisposable
 
     /// <summary>The part of a request's head that says who called and how: the same for all requests of a connection.</summary>
     public OriginLines Origin { get; } = new();
+
+    /// <summary>What reads the connection; null where that is not HTTP/1.</summary>
+    public GuardedReader? Guard { get; set; }
+
+    /// <summary>The key it presented last.</summary>
+    public KnownKey Key { get; } = new();
 
     public bool HasLeft => closed.IsCancellationRequested;
 

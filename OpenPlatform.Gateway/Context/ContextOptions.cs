@@ -60,6 +60,6 @@ internal static class ContextServices
     public static void AddRequestContext(this IServiceCollection services)
     {
         services.AddOptionsWithValidateOnStart<ContextOptions, ContextOptionsValidator>().BindConfiguration(ContextOptions.Section);
-        services.AddSingleton<OriginReader>();
+        services.AddSingleton<OriginReader>().AddSingleton<RequestContext>();
     }
 }

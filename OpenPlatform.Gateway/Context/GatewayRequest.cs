@@ -11,13 +11,18 @@ using OpenPlatform.Gateway.Usage;
 namespace OpenPlatform.Gateway.Context;
 
 /// <summary>
-/// What the pipeline has found out about one request so far: one object a request, a feature of its <see cref="HttpContext"/>.
+/// What the pipeline has found out about one request so far: one object a request.
 /// Each step fills in its part; a later step may rely on the parts of the earlier ones.
 /// </summary>
-internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string requestId)
+internal sealed partial class GatewayRequest(HttpContext http, GatewaySnapshot snapshot, string requestId)
 {
-    /// <summary>The state of a request that is in the pipeline.</summary>
+    /// <summary>For those who are given nothing but the HTTP context: they come behind the forward step, which says so there.</summary>
     public static GatewayRequest Of(HttpContext context) => context.Features.Get<GatewayRequest>()!;
+
+    public HttpContext Http { get; } = http;
+
+    /// <summary>The connection it came on; null where a connection carries several requests at once, or there is none.</summary>
+    public ClientConnection? Client { get; init; }
 
     /// <summary>The snapshot the whole request is decided by, even when a new one is applied meanwhile.</summary>
     public GatewaySnapshot Snapshot { get; } = snapshot;
@@ -25,7 +30,7 @@ internal sealed partial class GatewayRequest(GatewaySnapshot snapshot, string re
     /// <summary>Accepted from the client when well-formed, otherwise our own; sent on and sent back as <c>X-Request-Id</c>.</summary>
     public string RequestId { get; } = requestId;
 
-    /// <summary>Who called, as far as trusted proxies vouch for it. Set by the context step.</summary>
+    /// <summary>Who called, as far as trusted proxies vouch for it. Set when the request begins.</summary>
     public Origin Origin { get; init; } = Origin.Unknown;
 
     /// <summary>The client's address, IPv4 never in its IPv6-mapped form; <see cref="IPAddress.None"/> when the connection has none.</summary>

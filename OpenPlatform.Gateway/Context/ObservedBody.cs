@@ -8,6 +8,8 @@ internal abstract class ObservedBody(IHttpResponseBodyFeature inner) : Stream, I
 {
     private readonly Stream _inner = inner.Stream;
 
+    protected IHttpResponseBodyFeature Inner => inner;
+
     public Stream Stream => this;
 
     public PipeWriter Writer => inner.Writer;

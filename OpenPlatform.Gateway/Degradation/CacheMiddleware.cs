@@ -8,15 +8,11 @@ using OpenPlatform.Gateway.Forwarding;
 namespace OpenPlatform.Gateway.Degradation;
 
 /// <summary>Answers GET and HEAD from memory, for the APIs that opted in, and keeps what may be kept → 200, 304.</summary>
-internal sealed class CacheMiddleware(RequestDelegate next, ResponseCache cache, TimeProvider time)
+internal sealed class CacheMiddleware(StepDelegate next, ResponseCache cache, TimeProvider time) : IStep
 {
     public const string StatusHeader = "Cache-Status";
 
-    public Task InvokeAsync(HttpContext context)
-    {
-        var request = GatewayRequest.Of(context);
-        return request.Operation.Api.Cache is { } policy ? InvokeAsync(context, request, policy) : next(context);
-    }
+    public Task InvokeAsync(GatewayRequest request) => request.Operation.Api.Cache is { } policy ? InvokeAsync(request.Http, request, policy) : next(request);
 
     /// <summary>What the answer to a request is kept under.</summary>
     public static CacheKey Key(HttpContext context, GatewayRequest request)
@@ -89,7 +85,7 @@ internal sealed class CacheMiddleware(RequestDelegate next, ResponseCache cache,
         var body = context.Features.Get<IHttpResponseBodyFeature>();
         try
         {
-            await next(context);
+            await next(request);
         }
         finally
         {

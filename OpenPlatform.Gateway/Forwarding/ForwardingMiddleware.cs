@@ -19,8 +19,8 @@ namespace OpenPlatform.Gateway.Forwarding;
 /// or what stands in for the answer. One await chain: everything between two tries is decided without waiting.
 /// </summary>
 internal sealed class ForwardingMiddleware(
-    RequestDelegate next, IHttpForwarder forwarder, BackendConnection connection, DirectForwarder direct, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
-    GatewayMetrics metrics, RequestMetrics requests, TimeProvider time, ILogger<ForwardingMiddleware> logger)
+    StepDelegate next, IHttpForwarder forwarder, BackendConnection connection, DirectForwarder direct, OverloadGates gates, DegradedAnswers degraded, RefusalWriter refusals,
+    GatewayMetrics metrics, RequestMetrics requests, TimeProvider time, ILogger<ForwardingMiddleware> logger) : IStep
 {
     [InlineArray(2)]
     private struct TriedInstances
@@ -28,11 +28,11 @@ internal sealed class ForwardingMiddleware(
         private Instance? _first;
     }
 
-    private readonly RequestDelegate _ = next; // the last step
+    private readonly StepDelegate _ = next; // the last step
 
-    public async Task InvokeAsync(HttpContext context)
+    public async Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         var forward = request.Operation.Forward;
         var degradation = request.Operation.Api.Degradation;
         var admission = default(Admission);
@@ -46,7 +46,7 @@ internal sealed class ForwardingMiddleware(
                 request.Backend.Retries.Earn();
                 var endsAt = EndsAt(context, request, forward);
                 var tried = default(TriedInstances);
-                var pick = PickContext.For(request.Backend, context, request.MayRepeat);
+                var pick = PickContext.For(request, request.MayRepeat);
                 for (var attempt = 0; ;)
                 {
                     var instance = request.Backend.Pick(pick, tried);
@@ -59,7 +59,7 @@ internal sealed class ForwardingMiddleware(
                         try
                         {
                             error = isDirect ? await direct.SendAsync(context, request, instance, elsewhere) : await forwarder.SendAsync(
-                                context, instance.Prefix, connection.Invoker, forward.Versions.For(request.Backend.Model), GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
+                                WithState(context, request), instance.Prefix, connection.Invoker, forward.Versions.For(request.Backend.Model), GatewayTransformer.Instance, request.Deadline?.Token ?? CancellationToken.None);
                         }
                         finally
                         {
@@ -95,7 +95,7 @@ internal sealed class ForwardingMiddleware(
                     }
 
                     (attempt, tried) = (0, default);
-                    pick = PickContext.For(request.Backend, context, request.MayRepeat);
+                    pick = PickContext.For(request, request.MayRepeat);
                 }
             }
         }
@@ -232,6 +232,13 @@ internal sealed class ForwardingMiddleware(
     /// <summary>True when the failure is the backend's, not the client's or ours.</summary>
     private static bool IsOfBackend(Refusal failure) =>
         failure is Refusal.NoInstance or Refusal.BackendUnreachable or Refusal.BackendFailed or Refusal.BackendTimeout;
+
+    /// <summary>For the transformer.</summary>
+    private static HttpContext WithState(HttpContext context, GatewayRequest request)
+    {
+        context.Features.Set(request);
+        return context;
+    }
 
     /// <summary>Undoes what the forwarder has left of a failed try.</summary>
     private static GatewayRequest Reset(HttpContext context, GatewayRequest request)

@@ -45,7 +45,7 @@ internal sealed class GatewayTransformer : HttpTransformer
             SignatureHeaders.RemoveFrom(headers);
         }
 
-        HopByHop.Remove(httpContext, headers);
+        HopByHop.Remove(request, headers);
 
         // The instance is named by its own address; the name the client used is in X-Forwarded-Host.
         headers.Host = null;
@@ -100,7 +100,7 @@ internal sealed class GatewayTransformer : HttpTransformer
         if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || HttpMethods.IsConnect(httpContext.Request.Method))
         {
             request.Meter?.Count(); // what follows is not a response body
-            httpContext.Features.Get<GuardedReader>()?.Open(); // nor HTTP
+            request.Client?.Guard?.Open(); // nor HTTP
         }
 
         Prepare(httpContext, request);

@@ -58,7 +58,7 @@ internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, Refus
         using var client = new ClientConnection(connection.ConnectionClosed);
         connection.Features.Set(client);
         client.Watch();
-        var guarded = new GuardedConnection(connection, refusals);
+        var guarded = new GuardedConnection(connection, client, refusals);
         if (first == FirstBytes.Http2Preface)
         {
             connection.Features[Http2Only!.GetType()] = Http2Only;

@@ -6,11 +6,12 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Framing;
 
 /// <summary>Answers what the guard below HTTP has refused, and refuses paths that others could read differently → 400, 431.</summary>
-internal sealed class FramingMiddleware(RequestDelegate next, Drain drain, RefusalWriter refusals)
+internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalWriter refusals) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var guard = context.Features.Get<GuardedReader>();
+        var context = request.Http;
+        var guard = request.Client?.Guard;
         if (guard is not null)
         {
             guard.InPipeline = true;
@@ -18,7 +19,7 @@ internal sealed class FramingMiddleware(RequestDelegate next, Drain drain, Refus
 
         if (guard is { IsRefused: true })
         {
-            return refusals.WriteAsync(context, GatewayRequest.Of(context), guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
+            return refusals.WriteAsync(context, request, guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
         }
 
         if (guard is { Request.IsWebSocket: true } || WebSockets.IsExtendedConnect(context))
@@ -27,7 +28,7 @@ internal sealed class FramingMiddleware(RequestDelegate next, Drain drain, Refus
         }
 
         return PathGuard.IsAmbiguous(context.Features.Get<IHttpRequestFeature>()!.RawTarget, context.Request.Path.Value)
-            ? refusals.WriteAsync(context, GatewayRequest.Of(context), Refusal.AmbiguousPath)
-            : next(context);
+            ? refusals.WriteAsync(context, request, Refusal.AmbiguousPath)
+            : next(request);
     }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
@@ -11,7 +12,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// A connection as the layers above the guard see it. TLS, where there is any, is one of those layers: it puts its decrypted
 /// transport in the place of the raw one, and that is the moment when the guard is put between it and HTTP.
 /// </summary>
-internal sealed class GuardedConnection(ConnectionContext inner, RefusalWriter refusals) : ConnectionContext
+internal sealed class GuardedConnection(ConnectionContext inner, ClientConnection client, RefusalWriter refusals) : ConnectionContext
 {
     private IDuplexPipe? _guarded;
 
@@ -47,7 +48,7 @@ internal sealed class GuardedConnection(ConnectionContext inner, RefusalWriter r
     public void Guard()
     {
         var reader = new GuardedReader(inner.Transport.Input);
-        Features.Set(reader);
+        client.Guard = reader;
         _guarded = new Pipes(reader, new GuardedWriter(inner.Transport.Output, reader, refusals));
     }
 

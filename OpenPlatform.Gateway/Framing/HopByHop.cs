@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
+using OpenPlatform.Gateway.Context;
 
 namespace OpenPlatform.Gateway.Framing;
 
@@ -16,9 +17,9 @@ internal static class HopByHop
     /// <summary>True for headers that speak of one hop.</summary>
     public static bool Contains(string name) => Names.Contains(name);
 
-    public static void Remove(HttpContext context, HttpRequestHeaders headers)
+    public static void Remove(GatewayRequest request, HttpRequestHeaders headers)
     {
-        var guard = context.Features.Get<GuardedReader>();
+        var guard = request.Client?.Guard;
 
         // RFC 9110, 7.6.1: what Connection names was for us alone. Kestrel shows a list that holds "close" or "keep-alive" as that
         // word alone; the guard has seen it whole. HTTP/2 has no such header: Kestrel refuses it.

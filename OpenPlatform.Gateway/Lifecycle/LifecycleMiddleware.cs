@@ -12,13 +12,9 @@ namespace OpenPlatform.Gateway.Lifecycle;
 /// A block is 503, not 403: it is the API that is not to be had, no right that the caller lacks, and only 503 has a defined
 /// <c>Retry-After</c> (RFC 9110, 15.6.4), which clients and gRPC (UNAVAILABLE) already obey.
 /// </remarks>
-internal sealed class LifecycleMiddleware(RequestDelegate next, RefusalWriter refusals, TimeProvider time)
+internal sealed class LifecycleMiddleware(StepDelegate next, RefusalWriter refusals, TimeProvider time) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
-    {
-        var request = GatewayRequest.Of(context);
-        return request.Operation.Api.Lifecycle is not { } lifecycle ? next(context) : InvokeAsync(context, request, lifecycle);
-    }
+    public Task InvokeAsync(GatewayRequest request) => request.Operation.Api.Lifecycle is not { } lifecycle ? next(request) : InvokeAsync(request.Http, request, lifecycle);
 
     private Task InvokeAsync(HttpContext context, GatewayRequest request, LifecycleEntry lifecycle)
     {
@@ -28,11 +24,11 @@ internal sealed class LifecycleMiddleware(RequestDelegate next, RefusalWriter re
             context.Response.OnStarting(
                 static state =>
                 {
-                    var context = (HttpContext)state;
-                    GatewayRequest.Of(context).Operation.Api.Lifecycle!.Announce(context.Response.Headers);
+                    var request = (GatewayRequest)state;
+                    request.Operation.Api.Lifecycle!.Announce(request.Http.Response.Headers);
                     return Task.CompletedTask;
                 },
-                context);
+                request);
         }
 
         if (lifecycle.Retired)
@@ -50,6 +46,6 @@ internal sealed class LifecycleMiddleware(RequestDelegate next, RefusalWriter re
             return refusals.WriteAsync(context, request, Refusal.VersionBlocked, lifecycle.ReasonMember);
         }
 
-        return next(context);
+        return next(request);
     }
 }

@@ -4,23 +4,22 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Limits;
 
 /// <summary>The limits and quotas of plan, API and operation → 429 with <c>Retry-After</c>, <c>RateLimit</c> and <c>RateLimit-Policy</c>.</summary>
-internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable limiters, RefusalWriter refusals)
+internal sealed class RateLimitMiddleware(StepDelegate next, LimiterTable limiters, RefusalWriter refusals) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
         request.Limits = limiters.For(request.Subscription, request.Operation);
         var all = request.Limits.All;
         if (request.Purpose == RequestPurpose.Explanation)
         {
-            return ExplainAsync(context, request, all);
+            return ExplainAsync(request, all);
         }
 
         return TryTake(all, request, 0, out var undecided) switch
         {
-            LimitDecision.Allowed => next(context),
-            LimitDecision.Refused => RefuseAsync(context, request),
-            _ => WaitAsync(context, request, all, undecided),
+            LimitDecision.Allowed => next(request),
+            LimitDecision.Refused => RefuseAsync(request),
+            _ => WaitAsync(request, all, undecided),
         };
     }
 
@@ -89,7 +88,7 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
         }
     }
 
-    private async Task WaitAsync(HttpContext context, GatewayRequest request, RateLimiter[] all, int undecided)
+    private async Task WaitAsync(GatewayRequest request, RateLimiter[] all, int undecided)
     {
         var decision = LimitDecision.Wait;
         while (decision == LimitDecision.Wait)
@@ -105,11 +104,11 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
             }
         }
 
-        await (decision == LimitDecision.Allowed ? next(context) : RefuseAsync(context, request));
+        await (decision == LimitDecision.Allowed ? next(request) : RefuseAsync(request));
     }
 
     /// <summary>Decides without taking anything.</summary>
-    private Task ExplainAsync(HttpContext context, GatewayRequest request, RateLimiter[] all)
+    private Task ExplainAsync(GatewayRequest request, RateLimiter[] all)
     {
         foreach (var limiter in all)
         {
@@ -121,20 +120,20 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, LimiterTable lim
 
         if (request.LimitWait > 0)
         {
-            return RefuseAsync(context, request);
+            return RefuseAsync(request);
         }
 
         request.TightestLimit = all.Length == 0 ? null : Tightest(all);
-        return next(context);
+        return next(request);
     }
 
-    private Task RefuseAsync(HttpContext context, GatewayRequest request)
+    private Task RefuseAsync(GatewayRequest request)
     {
         var seconds = RateLimiter.Seconds(request.LimitWait);
-        var headers = context.Response.Headers;
+        var headers = request.Http.Response.Headers;
         headers.RetryAfter = seconds.ToString();
         headers[RateLimitFields.LimitHeader] = $"\"{request.TightestLimit!.Limit.Name}\";r=0;t={seconds}";
         headers[RateLimitFields.PolicyHeader] = request.Limits!.Policy;
-        return refusals.WriteAsync(context, request, request.TightestLimit.IsQuota ? Refusal.QuotaUsedUp : Refusal.RateLimited);
+        return refusals.WriteAsync(request.Http, request, request.TightestLimit.IsQuota ? Refusal.QuotaUsedUp : Refusal.RateLimited);
     }
 }

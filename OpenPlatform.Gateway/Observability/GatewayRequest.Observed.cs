@@ -1,3 +1,5 @@
+using OpenPlatform.Gateway.Observability;
+
 namespace OpenPlatform.Gateway.Context;
 
 /// <summary>Why a request is in the pipeline.</summary>
@@ -15,5 +17,8 @@ internal enum RequestPurpose
 
 internal sealed partial class GatewayRequest
 {
-    public RequestPurpose Purpose { get; set; }
+    public RequestPurpose Purpose { get; init; }
+
+    /// <summary>When it entered each step; null: nobody wants to know.</summary>
+    public StepClock? Clocked { get; set; }
 }

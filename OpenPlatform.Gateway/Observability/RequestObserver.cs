@@ -7,57 +7,60 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Observability;
 
 /// <summary>
-/// Around all steps: when a request has ended, its access log line, the attributes of its span, and, for a sample and for every
-/// refusal, what each step decided. The sample runs through a pipeline of its own, so that all others pass no clock.
+/// Around all steps, and the only one that waits for them: when a request has ended, its usage, its access log line, the attributes of its span, and, for a
+/// sample and for every refusal, what each step decided. The sample runs through a pipeline of its own, so that all others pass no clock.
 /// </summary>
-internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayMetrics metrics, RequestMetrics requests, IOptions<ObservabilityOptions> options, TimeProvider time)
+internal sealed class RequestObserver(
+    RequestContext contexts, FaultRefusals faults, AccessLog log, DecisionRing ring, GatewayMetrics metrics, RequestMetrics requests, IOptions<ObservabilityOptions> options, TimeProvider time)
 {
     private readonly int _every = options.Value.DecisionEvery;
-    private readonly List<string> _names = [];
-    private RequestDelegate _plain = null!;
-    private RequestDelegate _timed = null!;
-    private RequestDelegate _rehearsed = null!;
+    private IReadOnlyList<string> _names = [];
+    private StepDelegate _plain = null!;
+    private StepDelegate _timed = null!;
+    private StepDelegate _rehearsed = null!;
     private int _sending = -1;
 
     [ThreadStatic]
     private static int _count;
 
-    public void Build(IApplicationBuilder pipeline, Action<IApplicationBuilder> steps)
+    public void Build(Steps steps)
     {
-        _plain = Build(pipeline.New());
-        _timed = Build(new StepsBuilder(pipeline.New(), _names, rehearsal: false));
-        _rehearsed = Build(new StepsBuilder(pipeline.New(), _names, rehearsal: true));
-        _sending = _names.IndexOf("forwarding");
-
-        RequestDelegate Build(IApplicationBuilder builder)
-        {
-            steps(builder);
-            builder.Run(static context => // where a rehearsal ends; for all others the last step is the end
-            {
-                context.Response.StatusCode = StatusCodes.Status200OK;
-                return Task.CompletedTask;
-            });
-            return builder.Build();
-        }
+        _plain = steps.Build(timed: false);
+        _timed = steps.Build(timed: true);
+        _rehearsed = steps.BuildRehearsal();
+        _names = steps.Names;
+        _sending = steps.Names.ToList().IndexOf("forwarding");
     }
 
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context) => InvokeAsync(contexts.Begin(context));
+
+    public Task InvokeAsync(GatewayRequest request)
     {
         var began = Stopwatch.GetTimestamp();
-        var begun = requests.Begin(context.Request);
-        StepClock? clock = null;
-        if (_every > 0 && ++_count % _every == 0)
+        var begun = requests.Begin(request.Http.Request);
+        var isSample = _every > 0 && ++_count % _every == 0;
+        if (isSample)
         {
-            context.Features.Set(clock = new());
+            request.Clocked = new();
         }
 
-        var running = (clock is null ? _plain : _timed)(context);
+        Task running;
+        try
+        {
+            running = (isSample ? _timed : _plain)(request);
+        }
+        catch (Exception e)
+        {
+            running = Task.FromException(e);
+        }
+
         if (!running.IsCompletedSuccessfully)
         {
-            return FinishAsync(running, context, began, begun, clock);
+            return FinishAsync(running, request, began, begun);
         }
 
-        Finish(context, began, begun, clock);
+        request.Meter?.Finish();
+        Finish(request, began, begun);
         return Task.CompletedTask;
     }
 
@@ -66,31 +69,36 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
     public async Task<RequestDecisions> RehearseAsync(HttpContext context)
     {
         var began = Stopwatch.GetTimestamp();
-        var clock = new StepClock();
-        context.Features.Set(clock);
-        await _rehearsed(context);
-        return Decisions(context, context.Features.Get<GatewayRequest>()!, began, clock);
+        var request = contexts.Begin(context, RequestPurpose.Explanation);
+        request.Clocked = new();
+        await _rehearsed(request);
+        return Decisions(request, began);
     }
 
-    private async Task FinishAsync(Task running, HttpContext context, long began, int begun, StepClock? clock)
+    private async Task FinishAsync(Task running, GatewayRequest request, long began, int begun)
     {
         try
         {
             await running;
+            request.Meter?.Finish();
+        }
+        catch (Exception e)
+        {
+            await faults.AnswerAsync(request, e);
         }
         finally
         {
-            Finish(context, began, begun, clock);
+            Finish(request, began, begun);
         }
     }
 
-    private void Finish(HttpContext context, long began, int begun, StepClock? clock)
+    private void Finish(GatewayRequest request, long began, int begun)
     {
-        var request = context.Features.Get<GatewayRequest>();
-        var status = context.Response.StatusCode;
+        var http = request.Http;
+        var status = http.Response.StatusCode;
         var elapsed = Stopwatch.GetElapsedTime(began, Stopwatch.GetTimestamp());
-        requests.End(begun, status, elapsed, counts: request is not { Purpose: not RequestPurpose.Traffic });
-        if (request is not { Purpose: RequestPurpose.Traffic })
+        requests.End(begun, status, elapsed, counts: request.Purpose == RequestPurpose.Traffic);
+        if (request.Purpose != RequestPurpose.Traffic)
         {
             return;
         }
@@ -99,18 +107,18 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
         if (log.Wants(refusal == Refusal.None && status < StatusCodes.Status500InternalServerError))
         {
             log.Write(new(
-                time.GetUtcNow().UtcDateTime - elapsed, elapsed.TotalMilliseconds, context.Request.Method, status, refusal, request.Operation, request.Application?.ApplicationId ?? default,
+                time.GetUtcNow().UtcDateTime - elapsed, elapsed.TotalMilliseconds, http.Request.Method, status, refusal, request.Operation, request.Application?.ApplicationId ?? default,
                 request.RequestId, Activity.Current?.TraceId ?? default, request.Instance?.Prefix, request.ClientAddress));
         }
 
-        if (clock is not null && _sending >= 0 && clock.Entered(_sending) is not 0 and var sent)
+        if (_sending >= 0 && request.Clocked?.Entered(_sending) is { } sent and not 0)
         {
             metrics.Added(Stopwatch.GetElapsedTime(began, sent));
         }
 
-        if (clock is not null || refusal != Refusal.None)
+        if (request.Clocked is not null || refusal != Refusal.None)
         {
-            ring.Add(Decisions(context, request, began, clock));
+            ring.Add(Decisions(request, began));
         }
 
         if (Activity.Current is { IsAllDataRequested: true } span)
@@ -147,18 +155,18 @@ internal sealed class RequestObserver(AccessLog log, DecisionRing ring, GatewayM
         }
     }
 
-    private RequestDecisions Decisions(HttpContext context, GatewayRequest request, long began, StepClock? clock)
+    private RequestDecisions Decisions(GatewayRequest request, long began)
     {
         var end = Stopwatch.GetTimestamp();
         var refusal = request.Refusal == Refusal.None ? null : RefusalTable.Shapes[request.Refusal].Slug;
-        StepDecision[] steps = clock is null ? [] : [.. clock.Read(end).Select(s => new StepDecision(_names[s.Step], Math.Round(s.Microseconds, 1), DecisionOf(_names[s.Step], request)))];
+        StepDecision[] steps = request.Clocked is not { } clock ? [] : [.. clock.Read(end).Select(s => new StepDecision(_names[s.Step], Math.Round(s.Microseconds, 1), DecisionOf(_names[s.Step], request)))];
         if (steps.Length > 0 && refusal is not null)
         {
             steps[^1] = steps[^1] with { Decision = "refused: " + refusal };
         }
 
         return new(
-            request.RequestId, time.GetUtcNow(), context.Request.Method, context.Response.StatusCode, refusal, request.Operation?.RouteText, request.Application?.ApplicationId,
+            request.RequestId, time.GetUtcNow(), request.Http.Request.Method, request.Http.Response.StatusCode, refusal, request.Operation?.RouteText, request.Application?.ApplicationId,
             request.Subscription?.Plan.PlanId.ToString(), request.Instance?.Prefix, Math.Round(Stopwatch.GetElapsedTime(began, end).TotalMicroseconds, 1), steps);
     }
 

@@ -8,20 +8,20 @@ namespace OpenPlatform.Gateway.Protection;
 /// Answers CORS preflights (a browser sends them without a credential, so before one is asked for) → 204, 403; and sees to the headers
 /// of every answer, whoever gives it: backend, cache or refusal.
 /// </summary>
-internal sealed class ProtectionMiddleware(RequestDelegate next, RefusalWriter refusals)
+internal sealed class ProtectionMiddleware(StepDelegate next, RefusalWriter refusals) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         if (request.Operation.Api.Protection is not { } protection)
         {
-            return next(context);
+            return next(request);
         }
 
-        context.Response.OnStarting(static state => Finish((HttpContext)state), context);
+        context.Response.OnStarting(static state => Finish((GatewayRequest)state), request);
         if (protection.Cors is not { } cors || !Preflight.TryRead(context.Request, out var method))
         {
-            return next(context);
+            return next(request);
         }
 
         if (!cors.TryAllow(context, method))
@@ -34,9 +34,9 @@ internal sealed class ProtectionMiddleware(RequestDelegate next, RefusalWriter r
         return Task.CompletedTask;
     }
 
-    private static Task Finish(HttpContext context)
+    private static Task Finish(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         var protection = request.Operation.Api.Protection!;
         var headers = context.Response.Headers;
         protection.ResponseHeaders?.Apply(headers);

@@ -8,11 +8,11 @@ using OpenPlatform.Gateway.Refusals;
 namespace OpenPlatform.Gateway.Routing;
 
 /// <summary>Finds the operation: path and method → 404, 405 with <c>Allow</c>, 410 below a retired version.</summary>
-internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusals)
+internal sealed class RouteMiddleware(StepDelegate next, RefusalWriter refusals) : IStep
 {
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         var path = context.Request.Path.Value;
         if (string.IsNullOrEmpty(path))
         {
@@ -22,7 +22,7 @@ internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusa
         if (Preflight.TryRead(context.Request, out var asked) && request.Snapshot.Routes.Find(path, asked, out _) is { Api.Protection.Cors: not null } preflighted)
         {
             request.Operation = preflighted;
-            return next(context);
+            return next(request);
         }
 
         if (request.Snapshot.Routes.Find(path, WebSockets.MethodOf(context), out var allow) is not { } operation)
@@ -48,6 +48,6 @@ internal sealed class RouteMiddleware(RequestDelegate next, RefusalWriter refusa
 
         request.Operation = operation;
         Activity.Current?.SetTag("http.route", operation.RouteText);
-        return next(context);
+        return next(request);
     }
 }

@@ -7,7 +7,7 @@ namespace OpenPlatform.Gateway.Usage;
 /// The meter of an answer. It is counted immediately before its last byte goes out: not earlier, because it may break off; not
 /// later, because a gateway that dies between the two must not have served unbilled.
 /// </summary>
-internal sealed class MeteredBody(HttpResponse response, GatewayRequest request, UsageSpool spool, IHttpResponseBodyFeature inner) : ObservedBody(inner)
+internal sealed class MeteredBody(GatewayRequest request, UsageSpool spool, IHttpResponseBodyFeature inner) : ObservedBody(inner)
 {
     private long? _left;
     private bool _counted;
@@ -18,7 +18,7 @@ internal sealed class MeteredBody(HttpResponse response, GatewayRequest request,
         if (request.AnsweredByBackend && !_counted && request.Purpose == RequestPurpose.Traffic)
         {
             _counted = true;
-            spool.Count(request.Subscription, request.Operation, response.StatusCode);
+            spool.Count(request.Subscription, request.Operation, request.Http.Response.StatusCode);
         }
     }
 
@@ -32,6 +32,13 @@ internal sealed class MeteredBody(HttpResponse response, GatewayRequest request,
         }
     }
 
+    /// <summary>What is answered from here on is not the backend's.</summary>
+    public void Withdraw()
+    {
+        _counted = true;
+        request.Http.Features.Set(Inner);
+    }
+
     public override Task CompleteAsync()
     {
         Count();
@@ -40,7 +47,7 @@ internal sealed class MeteredBody(HttpResponse response, GatewayRequest request,
 
     protected override void Passing(ReadOnlySpan<byte> bytes)
     {
-        _left ??= response.ContentLength;
+        _left ??= request.Http.Response.ContentLength;
         if (_left is { } left)
         {
             _left = left -= bytes.Length;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
+using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.Resilience;
@@ -77,9 +78,8 @@ internal sealed partial class WarmupService(
             Response = { Body = Stream.Null },
         };
         context.Request.Headers["X-Api-Key"] = Key;
-        context.Features.Set(snapshot);
         context.Features.Set<IHttpRequestBodyDetectionFeature>(new BodyDetection(hasBody));
-        await observer.InvokeAsync(context);
+        await observer.InvokeAsync(new GatewayRequest(context, snapshot, "warm-up") { Purpose = RequestPurpose.Warmup });
     }
 
     private Snapshot Snapshot(Uri backend)

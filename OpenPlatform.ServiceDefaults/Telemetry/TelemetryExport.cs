@@ -24,7 +24,7 @@ internal sealed class TelemetryExport(IConfiguration configuration, ServiceIdent
     private static readonly string[] Meters =
     [
         "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics", "Microsoft.AspNetCore.Authentication",
-        "Microsoft.AspNetCore.Authorization", "Microsoft.AspNetCore.RateLimiting", "Microsoft.AspNetCore.MemoryPool", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly",
+        "Microsoft.AspNetCore.Authorization", "Microsoft.AspNetCore.RateLimiting", "System.Net.Http", "System.Net.NameResolution", "System.Runtime", "Npgsql", "Polly",
         "OpenPlatform.*",
     ];
 

@@ -24,7 +24,7 @@ public sealed class AllocationTests
         var limiters = gateway.Services.GetRequiredService<LimiterTable>();
         var spool = gateway.Services.GetRequiredService<UsageSpool>();
         var http = new DefaultHttpContext { Request = { Headers = { ["X-Api-Key"] = TestSnapshot.Key } } }.Request;
-        var request = new GatewayRequest(gateway.Snapshot.Current!, "id");
+        var request = new GatewayRequest(new DefaultHttpContext(), gateway.Snapshot.Current!, "id");
 
         var limits = Array.Empty<RateLimiter>();
 

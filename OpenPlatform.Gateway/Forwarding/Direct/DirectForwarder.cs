@@ -50,7 +50,7 @@ internal sealed class DirectForwarder : IDisposable
     public async ValueTask<ForwarderError> SendAsync(HttpContext context, GatewayRequest request, Instance instance, bool mayBeAbandoned)
     {
         var connections = instance.Connections;
-        var client = HttpProtocol.IsHttp11(context.Request.Protocol) ? context.Features.Get<ClientConnection>() : null;
+        var client = request.Client;
         var connection = connections.Take(surely: !request.MayRepeat);
         for (var isFresh = connection is null; ; isFresh = true)
         {

@@ -67,7 +67,7 @@ internal static class DirectRequest
 
     private static void AddClientHeaders(RequestHeadBuffer head, HttpContext context, GatewayRequest request)
     {
-        var guard = context.Features.Get<GuardedReader>();
+        var guard = request.Client?.Guard;
         var nominated = guard?.Request.Nominated;
         var mayClaim = guard is null || guard.Request.MayClaim;
         var isSigned = request.Scheme is CredentialScheme.Hmac or CredentialScheme.Signature;

@@ -12,28 +12,28 @@ namespace OpenPlatform.Gateway.Protection.Bodies;
 /// the limits: reading a body is work that only those within them may ask for. Rules for the request's headers are applied here, too,
 /// when everything that is signed has been verified.
 /// </summary>
-internal sealed class RequestBodyMiddleware(RequestDelegate next, IOptions<ProtectionOptions> options, RefusalWriter refusals)
+internal sealed class RequestBodyMiddleware(StepDelegate next, IOptions<ProtectionOptions> options, RefusalWriter refusals) : IStep
 {
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
     private readonly int _limit = options.Value.MaxCheckedBodyBytes;
 
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(GatewayRequest request)
     {
-        var request = GatewayRequest.Of(context);
+        var context = request.Http;
         request.Operation.Api.Protection?.RequestHeaders?.Apply(context.Request.Headers);
         var digest = request.Signed?.Digest;
         var model = request.Operation.Body;
         if (digest is null && model is null)
         {
-            return next(context);
+            return next(request);
         }
 
         var hasBody = SignedRequest.HasBody(context);
         var refusal = model?.CheckHead(context, hasBody) ?? Refusal.None;
         return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
             : hasBody && (digest is not null || model?.Schema is not null) ? CheckAsync(context, request, digest, model?.Schema)
-            : next(context);
+            : next(request);
     }
 
     private async Task CheckAsync(HttpContext context, GatewayRequest request, ContentDigest? digest, JsonSchema? schema)
@@ -47,7 +47,7 @@ internal sealed class RequestBodyMiddleware(RequestDelegate next, IOptions<Prote
                 : Refusal.None;
         }
 
-        await (refusal == Refusal.None ? next(context) : refusals.WriteAsync(context, request, refusal, Members(errors)));
+        await (refusal == Refusal.None ? next(request) : refusals.WriteAsync(context, request, refusal, Members(errors)));
     }
 
     private static IReadOnlyList<JsonSchemaError> Validate(JsonSchema schema, ReadOnlyMemory<byte> body)

@@ -257,7 +257,7 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal("", await CallAsync(token));
         var authenticator = _gateway.Services.GetRequiredService<TokenAuthenticator>();
         var snapshot = _gateway.Snapshot.Current!;
-        var request = new OpenPlatform.Gateway.Context.GatewayRequest(snapshot, "id");
+        var request = new OpenPlatform.Gateway.Context.GatewayRequest(new DefaultHttpContext(), snapshot, "id");
         var least = long.MaxValue;
         for (var attempt = 0; attempt < 5 && least > 0; attempt++)
         {

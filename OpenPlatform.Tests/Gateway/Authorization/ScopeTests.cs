@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using System.Net;
 using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
@@ -70,7 +71,7 @@ public sealed class ScopeTests
         await using var gateway = await GatewayHost.StartAsync(catalog);
         var compiled = gateway.Snapshot.Current!;
         var operation = compiled.Routes.Find("/orders/v1/orders", "GET", out _)!;
-        var request = new GatewayRequest(compiled, "id") { Operation = operation, Application = compiled.FindApplication(TestSnapshot.Subscriber)! };
+        var request = new GatewayRequest(new DefaultHttpContext(), compiled, "id") { Operation = operation, Application = compiled.FindApplication(TestSnapshot.Subscriber)! };
         var least = long.MaxValue;
         for (var attempt = 0; attempt < 5 && least > 0; attempt++)
         {

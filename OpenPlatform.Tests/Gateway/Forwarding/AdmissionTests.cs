@@ -25,7 +25,7 @@ public sealed class AdmissionTests
         var current = gateway.Snapshot.Current!;
         var operation = current.Routes.Find("/orders/v1/orders", "GET", out _)!;
         var subscription = current.FindApplication(TestSnapshot.Subscriber)!.Find(TestSnapshot.VersionId)!;
-        var request = new GatewayRequest(current, "id") { Operation = operation, Application = current.FindApplication(TestSnapshot.Subscriber)!, Subscription = subscription };
+        var request = new GatewayRequest(new DefaultHttpContext(), current, "id") { Operation = operation, Application = current.FindApplication(TestSnapshot.Subscriber)!, Subscription = subscription };
         var context = new DefaultHttpContext();
 
         var least = long.MaxValue;
