@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using Microsoft.AspNetCore.Connections.Features;
 using OpenPlatform.Gateway.Snapshots;
 
 namespace OpenPlatform.Gateway.Authentication;
@@ -18,7 +16,7 @@ internal sealed class KnownKey
 
     /// <summary>The credential, when it is the same key and nothing changed in its segment. Takes the same time wherever the keys differ.</summary>
     public CredentialEntry? Find(ReadOnlySpan<char> key, GatewaySnapshot snapshot) =>
-        ReferenceEquals(snapshot.Credentials[_segment], _within) && CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(key), MemoryMarshal.AsBytes(_key.AsSpan())) ? _credential : null;
+        ReferenceEquals(snapshot.Credentials[_segment], _within) && IsSame(key) ? _credential : null;
 
     public void Remember(ReadOnlySpan<char> key, GatewaySnapshot snapshot, KeyDigest digest, CredentialEntry credential)
     {
@@ -29,5 +27,30 @@ internal sealed class KnownKey
         }
 
         key.CopyTo(_key);
+    }
+
+    /// <summary>Looks at all of it, four characters at a time. The platform's own way to do that goes byte by byte, which for a key costs as much as finding
+    /// the route.</summary>
+    private bool IsSame(ReadOnlySpan<char> key)
+    {
+        if (key.Length != _key.Length)
+        {
+            return false;
+        }
+
+        var words = MemoryMarshal.Cast<char, ulong>(key);
+        var known = MemoryMarshal.Cast<char, ulong>(_key);
+        var difference = 0ul;
+        for (var i = 0; i < words.Length; i++)
+        {
+            difference |= words[i] ^ known[i];
+        }
+
+        for (var i = words.Length * (sizeof(ulong) / sizeof(char)); i < key.Length; i++)
+        {
+            difference |= (uint)(key[i] ^ _key[i]);
+        }
+
+        return difference == 0;
     }
 }

@@ -65,10 +65,11 @@ internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, Refus
         }
         else if (first == FirstBytes.Http1)
         {
-            guarded.Guard();
+            guarded.Guard(isPlain: true);
         }
 
         await next(guarded);
+        await guarded.Sent;
     }
 
     private enum FirstBytes

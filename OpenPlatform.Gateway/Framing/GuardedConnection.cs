@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using OpenPlatform.Gateway.Context;
@@ -15,6 +16,7 @@ namespace OpenPlatform.Gateway.Framing;
 internal sealed class GuardedConnection(ConnectionContext inner, ClientConnection client, RefusalWriter refusals) : ConnectionContext
 {
     private IDuplexPipe? _guarded;
+    private SocketWriter? _direct;
 
     public override string ConnectionId { get => inner.ConnectionId; set => inner.ConnectionId = value; }
 
@@ -44,12 +46,16 @@ internal sealed class GuardedConnection(ConnectionContext inner, ClientConnectio
         }
     }
 
+    /// <summary>Ends when the client has been sent everything.</summary>
+    public Task Sent => _direct?.Sent ?? Task.CompletedTask;
+
     /// <summary>From now on HTTP/1 is read and written through the guard.</summary>
-    public void Guard()
+    public void Guard(bool isPlain = false)
     {
         var reader = new GuardedReader(inner.Transport.Input);
         client.Guard = reader;
-        _guarded = new Pipes(reader, new GuardedWriter(inner.Transport.Output, reader, refusals));
+        _direct = isPlain && Features.Get<IConnectionSocketFeature>() is { Socket: var socket } ? new(socket, inner.Transport.Output) : null;
+        _guarded = new Pipes(reader, new GuardedWriter(_direct ?? inner.Transport.Output, reader, refusals));
     }
 
     public override void Abort(ConnectionAbortedException abortReason) => inner.Abort(abortReason);

@@ -24,6 +24,9 @@ internal sealed class RawBackend : IAsyncDisposable
     /// <summary>Connections that the other side has closed.</summary>
     public SemaphoreSlim Left { get; } = new(0);
 
+    /// <summary>Answers that have begun.</summary>
+    public SemaphoreSlim Answering { get; } = new(0);
+
     /// <param name="answer">Gets the number of the request on its connection, from 0; false: closes the connection.</param>
     public static RawBackend Start(Func<RawBackend, Socket, int, Task<bool>> answer)
     {
@@ -34,8 +37,9 @@ internal sealed class RawBackend : IAsyncDisposable
     }
 
     /// <summary>Always the same bytes.</summary>
-    public static RawBackend Start(string answer, bool thenClose = false) => Start(async (_, socket, _) =>
+    public static RawBackend Start(string answer, bool thenClose = false) => Start(async (self, socket, _) =>
     {
+        self.Answering.Release();
         await socket.SendAsync(Encoding.Latin1.GetBytes(answer));
         return !thenClose;
     });
