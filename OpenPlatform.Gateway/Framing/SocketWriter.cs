@@ -74,7 +74,7 @@ internal sealed class SocketWriter(Socket socket, PipeWriter transport) : PipeWr
         }
         else
         {
-            _sending.ContinueWith(_ => transport.Complete(exception), TaskScheduler.Default);
+            _ = _sending.ContinueWith(_ => transport.Complete(exception), TaskScheduler.Default);
         }
     }
 
@@ -104,14 +104,20 @@ internal sealed class SocketWriter(Socket socket, PipeWriter transport) : PipeWr
         try
         {
             var sending = socket.SendAsync(bytes.AsMemory(0, length), SocketFlags.None);
-            if (sending.IsCompletedSuccessfully && sending.Result == length)
+            if (!sending.IsCompletedSuccessfully)
+            {
+                (_bytes, _length) = ([], 0);
+                _sending = SendRestAsync(sending, bytes, length);
+            }
+            else if (sending.Result is var sent && sent == length)
             {
                 Drop();
-                return true;
             }
-
-            (_bytes, _length) = ([], 0);
-            _sending = SendRestAsync(sending, bytes, length);
+            else
+            {
+                (_bytes, _length) = ([], 0);
+                _sending = SendRestAsync(new(sent), bytes, length);
+            }
         }
         catch (ObjectDisposedException)
         {

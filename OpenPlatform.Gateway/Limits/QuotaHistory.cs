@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json;
 using OpenPlatform.Contracts.Usage;
 using OpenPlatform.Gateway.Snapshots;
@@ -68,10 +67,6 @@ internal sealed class QuotaHistory(CatalogClient catalog, TimeProvider time, ILo
         {
             using var deadline = new CancellationTokenSource(Deadline);
             return await catalog.GetUsedUnitsAsync(windows, deadline.Token);
-        }
-        catch (HttpRequestException e) when (e.StatusCode == HttpStatusCode.NotFound)
-        {
-            return new long[windows.Count]; // an older catalog, in the middle of an update, does not know the question
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
         {
