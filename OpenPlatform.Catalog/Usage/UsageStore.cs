@@ -92,20 +92,25 @@ internal sealed class UsageStore(NpgsqlDataSource database, ReadDatabase reads, 
     public Task<UsageCsv> OpenCsvAsync(UsageQuery query, CancellationToken cancellationToken) =>
         reads.ReadAsync(source => UsageCsv.OpenAsync(query, source, cancellationToken));
 
-    /// <summary>Units in each of <paramref name="windows"/>, from the primary: a quota is not measured by yesterday's news.</summary>
+    /// <summary>Answers in each of <paramref name="windows"/>, each as many as its operation costs now, from the primary: a quota is not measured by yesterday's
+    /// news.</summary>
     public async Task<IReadOnlyList<long>> UsedAsync(IReadOnlyList<QuotaWindow> windows, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return (await connection.QueryAsync<long>(new(
             """
             with pending as materialized (
-                select i.application_id, i.subscription_id, i.minute, i.units from usage_batches b join usage_items i on i.batch_id = b.id where b.rolled_up_at is null)
+                select i.application_id, i.subscription_id, i.version_id, i.operation_id, i.minute, i.units
+                from usage_batches b join usage_items i on i.batch_id = b.id where b.rolled_up_at is null),
+            costs as (
+                select o.version_id, o.operation_id, (o.policies->>'cost')::int as cost
+                from api_versions v join api_operations o on o.version_id = v.id and o.revision = v.current_revision)
             select coalesce((
-                select sum(h.units) from usage_hours h
+                select sum(h.units * coalesce(c.cost, 1)) from usage_hours h left join costs c on c.version_id = h.version_id and c.operation_id = h.operation_id
                 where h.application_id = w.application_id and h.hour >= w.start and (w.subscription_id is null or h.subscription_id = w.subscription_id)
                   and (w.plan_id is null or h.subscription_id in (select id from subscriptions s where s.application_id = w.application_id and s.plan_id = w.plan_id))), 0)::bigint
               + coalesce((
-                select sum(p.units) from pending p
+                select sum(p.units * coalesce(c.cost, 1)) from pending p left join costs c on c.version_id = p.version_id and c.operation_id = p.operation_id
                 where p.application_id = w.application_id and p.minute >= w.start and (w.subscription_id is null or p.subscription_id = w.subscription_id)
                   and (w.plan_id is null or p.subscription_id in (select id from subscriptions s where s.application_id = w.application_id and s.plan_id = w.plan_id))), 0)::bigint
             from unnest(@applications, @plans, @subscriptions, @starts) with ordinality w (application_id, plan_id, subscription_id, start, n)

@@ -10,7 +10,7 @@ public sealed record UsedUnitsRequest(IReadOnlyList<QuotaWindow> Windows)
     public const int MaxWindows = 1000;
 }
 
-/// <summary>Units of an application since the start of a window.</summary>
+/// <summary>What an application has used of a quota since the start of a window: its answers, each as many as its operation costs.</summary>
 /// <param name="PlanId">Only under subscriptions that have this plan now; null: any.</param>
 /// <param name="SubscriptionId">Only under this subscription; null: any.</param>
 /// <param name="From">Start of the window, inclusive: the start of an hour, UTC.</param>

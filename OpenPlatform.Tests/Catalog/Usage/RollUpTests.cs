@@ -208,6 +208,28 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_was_used_of_a_quota_counts_as_much_as_its_operation_costs()
+    {
+        using var admin = _led.Catalog.Operator();
+        var body = await new Parts(admin).BodyAsync("apis");
+        body["operations"]![0]!["policies"] = JsonNode.Parse("""{"cost":3}""");
+        var version = (await admin.CreateAsync("apis", body))["versions"]![0]!;
+        var (dear, cheap) = (version["operations"]![0]!["operationId"]!.GetValue<string>(), version["operations"]![1]!["operationId"]!.GetValue<string>());
+        var application = Guid.NewGuid();
+        UsageUnits Of(string operation, long units) => Units(application, units, operation) with { VersionId = version["id"]!.GetValue<Guid>() };
+        await PostAsync([Of(dear, 5), Of(cheap, 1)]);
+        using var gateway = _led.Catalog.Gateway();
+        for (var rolledUp = 0; rolledUp < 2; rolledUp++)
+        {
+            using var response = await gateway.PostAsJsonAsync(InternalApi.UsedUnitsPath, new UsedUnitsRequest([new(application, null, null, Noon)]), UsedUnitsJson.Default.UsedUnitsRequest, Stop);
+            Assert.Equal([16L], (await response.Content.ReadFromJsonAsync(UsedUnitsJson.Default.UsedUnits, Stop))!.Units);
+            await _led.RunAsync("usage-roll-up");
+        }
+
+        Assert.Equal(6, (await SumsAsync($"application={application}"))["totalUnits"]!.GetValue<long>()); // what is billed is answers
+    }
+
+    [Fact]
     public async Task Usage_is_found_by_index()
     {
         await FillAsync(
