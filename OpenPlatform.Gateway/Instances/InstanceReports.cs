@@ -8,7 +8,7 @@ namespace OpenPlatform.Gateway.Instances;
 /// <summary>Tells the catalog which instances this gateway knows and in what state they are. Nothing waits for it.</summary>
 internal sealed class InstanceReports(InstanceDirectory directory, CatalogClient catalog, ServiceIdentity identity) : BackgroundService
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
 
     /// <summary>Said again though nothing changed: the catalog forgets who has been silent for three times as long.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
