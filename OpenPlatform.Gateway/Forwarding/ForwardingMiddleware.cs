@@ -163,6 +163,7 @@ internal sealed class ForwardingMiddleware(
         request.Instance = instance;
         request.Clock = time;
         request.HeadAt = 0;
+        request.BackendStatus = 0;
         request.MayDiscard = forward.RetryStatuses != 0 && attempt < forward.Retries && request.MayRepeat && request.Backend.Ready.Length > attempt + 1;
 
         // While a body streams in, only silence counts: a slow client is not a slow backend. At its end the first byte is awaited.
@@ -190,7 +191,7 @@ internal sealed class ForwardingMiddleware(
         instance.End(OutcomeOf(error, failure, context), ended - began);
         if (isDirect)
         {
-            requests.Sent(instance, context.Request.Method, request.HeadAt == 0 ? 0 : context.Response.StatusCode, time.GetElapsedTime(began, ended));
+            requests.Sent(instance, context.Request.Method, request.BackendStatus, time.GetElapsedTime(began, ended));
         }
 
         if (late)

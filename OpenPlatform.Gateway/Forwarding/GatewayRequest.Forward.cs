@@ -48,6 +48,9 @@ internal sealed partial class GatewayRequest
     /// <summary>The answer of this try was thrown away.</summary>
     public bool Discarded { get; set; }
 
+    /// <summary>The status of the last answer, thrown away or not; 0: there was none.</summary>
+    public int BackendStatus { get; set; }
+
     /// <summary>The place in front of the backend, until the head of the answer.</summary>
     public OverloadGate.Pass Place { get; set; }
 
@@ -67,8 +70,11 @@ internal sealed partial class GatewayRequest
     public CapturedBody? Captured { get; set; }
 
     /// <summary>True when this status is reason to try another instance, and the budget has a try left: then it is thrown away.</summary>
-    public bool Discards(int status) =>
-        Discarded = MayDiscard && Operation.Forward.IsRetryStatus(status) && MayRepeatNow && Backend.Retries.TrySpend();
+    public bool Discards(int status)
+    {
+        BackendStatus = status;
+        return Discarded = MayDiscard && Operation.Forward.IsRetryStatus(status) && MayRepeatNow && Backend.Retries.TrySpend();
+    }
 
     /// <summary>True when a kept answer is better than this status (RFC 5861, 4): then it is thrown away.</summary>
     public bool GivesWay(int status)

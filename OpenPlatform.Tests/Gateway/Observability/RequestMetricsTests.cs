@@ -87,6 +87,32 @@ public sealed class RequestMetricsTests
             seen.CountBy(static s => s).Select(static s => $"{s.Value} {s.Key}").Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task An_answer_that_was_thrown_away_for_another_ones_is_counted_by_its_status()
+    {
+        await using var failing = await TestBackend.StartAsync(static context =>
+        {
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        });
+        await using var good = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([failing.Address, good.Address]).WithPolicies(new() { Retry = new(2, [503]) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        var seen = new List<string>();
+        using var listener = Listener("OpenPlatform.Gateway", (_, labels) => seen.Add(string.Join(' ', labels.Where(static l => l.Key is "server.port" or "http.response.status_code" or "error.type").Select(static l => $"{l.Value}"))));
+        using var client = gateway.Client();
+        while (failing.Requests.IsEmpty)
+        {
+            Assert.Equal("hello", await client.GetStringAsync("/orders/v1/orders", Stop));
+        }
+
+        await Fixtures.Eventually.TrueAsync(() =>
+        {
+            listener.RecordObservableInstruments();
+            return seen.Contains($"{failing.Address.Port} 503 503");
+        });
+    }
+
     private static MeterListener Listener(string meter, Action<double, KeyValuePair<string, object?>[]> record)
     {
         var listener = new MeterListener
