@@ -14,6 +14,7 @@ internal static class CommandHelp
     internal static string Text(string application, DistributedApplicationModel model, IEnumerable<IPublishStep> steps)
     {
         var environments = model.Resources.OfType<IDeploymentTarget>().Select(e => $"{e.Name} ({e.Target})").ToArray();
+        var options = model.Resources.OfType<IDeploymentTarget>().Select(e => e.Settings).OfType<TargetOptions>().SelectMany(s => s.Help).Distinct();
         return $"""
             {application}: runs the application here, or writes the files that deploy it.
 
@@ -36,6 +37,7 @@ internal static class CommandHelp
               --image-archive DIR       step build writes DIR/<name>.tar in place of loading images into the container engine
               --image-architectures X   x64, arm64 or x64,arm64; default: this machine's (build), both (push)
               --Parameters:NAME=VALUE   value of a parameter; secrets are never written, the files say how to supply them
+              {string.Join("\n  ", options)}
               --include-exception-details true
             Running:
               --dcp-cli-path PATH, --dcp-dashboard-path PATH, --dcp-container-runtime docker|podman

@@ -10,6 +10,9 @@ internal interface IDeploymentTarget : IComputeEnvironmentResource
     /// <summary>As a person says it: "Kubernetes".</summary>
     string Target { get; }
 
+    /// <summary>What configuration may set of it, or null.</summary>
+    TargetOptions? Settings => null;
+
     IEnumerable<DeploymentFile> Write(DeploymentModel model);
 }
 

@@ -25,6 +25,11 @@ internal sealed class EnvironmentsStep(DistributedApplicationModel model, Distri
             throw new DistributedApplicationException($"--environment-name '{wanted}' is unknown. Environments of this AppHost: {(all.Length == 0 ? "none" : string.Join(", ", all.Select(e => e.Name)))}.");
         }
 
+        if (chosen.Select(e => e.Settings?.Error).FirstOrDefault(e => e is not null) is { } error)
+        {
+            throw new DistributedApplicationException(error);
+        }
+
         if (chosen.Length == 0)
         {
             return new ManifestStep(Name, model, context).Tasks(outputPath);

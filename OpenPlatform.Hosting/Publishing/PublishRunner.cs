@@ -21,7 +21,8 @@ internal sealed class PublishRunner(IEnumerable<IPublishStep> steps, IPublishing
 
     private async Task RunAsync(CancellationToken cancellationToken)
     {
-        var name = configuration["Pipeline:Step"] ?? (configuration["Publishing:Publisher"] == "manifest" ? "publish-manifest" : "publish");
+        var publisher = configuration["Publishing:Publisher"];
+        var name = configuration["Pipeline:Step"] ?? (publisher == "manifest" ? "publish-manifest" : "publish");
         var step = steps.FirstOrDefault(s => s.Name == name);
         var description = step?.Description ?? name;
         Report(PublishingActivityType.Step, nameof(PublishingActivityType.Step), CompletionState.InProgress, description);
@@ -32,6 +33,12 @@ internal sealed class PublishRunner(IEnumerable<IPublishStep> steps, IPublishing
             {
                 throw new DistributedApplicationException($"--step '{name}' is unknown. Available steps: {string.Join(", ", steps.Select(s => s.Name))}.");
             }
+
+            if (configuration["Pipeline:Step"] is null && publisher is not (null or "" or "manifest" or "default"))
+            {
+                throw new DistributedApplicationException($"--publisher '{publisher}' is unknown. There is 'manifest'; without it every environment is published.");
+            }
+
             var written = new List<string>();
             foreach (var task in step.Tasks(configuration["Pipeline:OutputPath"]))
             {

@@ -1,5 +1,4 @@
 using Aspire.Hosting.ApplicationModel;
-using Microsoft.Extensions.Configuration;
 using OpenPlatform.Hosting;
 using OpenPlatform.Hosting.Publishing;
 using OpenPlatform.Hosting.Publishing.Compose;
@@ -7,9 +6,16 @@ using OpenPlatform.Hosting.Publishing.Compose;
 namespace Aspire.Hosting.Docker
 {
     /// <summary>One machine with a container engine to deploy to: a Compose file, and what stands in front of and beside it.</summary>
-    public sealed class DockerComposeEnvironmentResource(string name) : Resource(name), IDeploymentTarget
+    public sealed class DockerComposeEnvironmentResource : Resource, IDeploymentTarget
     {
+        public DockerComposeEnvironmentResource(string name)
+            : base(name) => Settings = new("Compose", Options);
+
         internal ComposeOptions Options { get; } = new();
+
+        internal TargetOptions Settings { get; }
+
+        TargetOptions IDeploymentTarget.Settings => Settings;
 
         string IDeploymentTarget.Target => "Docker Compose";
 
@@ -27,7 +33,7 @@ namespace Aspire.Hosting
             ArgumentNullException.ThrowIfNull(builder);
             ArgumentException.ThrowIfNullOrEmpty(name);
             var environment = new Docker.DockerComposeEnvironmentResource(name);
-            builder.Configuration.GetSection("Compose").Bind(environment.Options);
+            environment.Settings.Read(builder.Configuration);
             return builder.AddDeploymentTarget(environment);
         }
     }

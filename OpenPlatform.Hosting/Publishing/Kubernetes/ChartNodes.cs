@@ -15,14 +15,14 @@ internal sealed class ChartValue(string path, YamlNode value, string? about = nu
     public YamlMap? Rules => rules;
 }
 
-/// <summary>A switch of the chart: <c>.Values.path</c> is true, or is false (<paramref name="not"/>), or is this text.</summary>
+/// <summary>A switch of the chart: <c>.Values.path</c> is true or a text that is not empty, or is not (<paramref name="not"/>), or is this text.</summary>
 internal sealed class ChartCondition(ChartValue value, string? equalTo = null, bool not = false)
 {
     public ChartValue Value => value;
     public string Template => not ? $"not .Values.{value.Path}" : equalTo is null ? $".Values.{value.Path}" : $"eq .Values.{value.Path} \"{equalTo}\"";
 
     /// <summary>How it stands in the plain manifests.</summary>
-    public bool Holds => not != ((value.Default as YamlScalar)?.Value is var given && (equalTo is null ? given is true : equalTo.Equals(given)));
+    public bool Holds => not != ((value.Default as YamlScalar)?.Value is var given && (equalTo is null ? given is true or string { Length: > 0 } : equalTo.Equals(given)));
 }
 
 /// <summary>A document, an entry or an item (a list: several items) that is there under a condition.</summary>

@@ -5,6 +5,9 @@ namespace OpenPlatform.Hosting.Publishing.Kubernetes;
 /// <summary>What a Postgres server needs beside its pod: its databases, its backups, and the same under the CloudNativePG operator.</summary>
 internal sealed class Databases(DeploymentModel model, KubernetesValues values, Pods pods)
 {
+    /// <summary>Credentials of the object store that CloudNativePG writes to.</summary>
+    internal const string StoreSecret = "postgres-backup";
+
     internal static string BackupName(ServiceModel server) => $"{server.Name}-backup";
 
     private static string RestoreName(ServiceModel server) => $"{server.Name}-restore";
@@ -21,7 +24,7 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
     public IEnumerable<YamlNode> Backup(ServiceModel server)
     {
         var name = BackupName(server);
-        var claim = KubernetesNames.Object(model, "v1", "PersistentVolumeClaim", $"{name}s", ServiceObjects.Claim(values.BackupSize(server)), "backup", app: name,
+        var claim = KubernetesNames.Object(model, "v1", "PersistentVolumeClaim", $"{name}s", ServiceObjects.Claim(values, values.BackupSize(server)), "backup", app: name,
             annotations: new YamlMap { ["helm.sh/resource-policy"] = new ChartText("keep", null) });
         yield return claim;
         var databases = string.Join(' ', server.Databases.Select(d => d.Name));
@@ -96,7 +99,11 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
                 },
             },
             ["affinity"] = new YamlMap { ["enablePodAntiAffinity"] = true, ["topologyKey"] = "topology.kubernetes.io/zone", ["podAntiAffinityType"] = "preferred" },
-            ["storage"] = new YamlMap { ["size"] = values.VolumeSize(server, server.Volumes.Count > 0 ? server.Volumes[0] : new("data", "", 10)) },
+            ["storage"] = new YamlMap
+            {
+                ["size"] = values.VolumeSize(server, server.Volumes.Count > 0 ? server.Volumes[0] : new("data", "", 10)),
+                ["storageClass"] = new ChartWhen(new(values.StorageClass), values.StorageClass),
+            },
             ["resources"] = values.Resources(server),
             ["backup"] = new YamlMap
             {
@@ -106,8 +113,8 @@ internal sealed class Databases(DeploymentModel model, KubernetesValues values, 
                     ["destinationPath"] = values.BackupBucket(server),
                     ["s3Credentials"] = new YamlMap
                     {
-                        ["accessKeyId"] = new YamlMap { ["name"] = "postgres-backup", ["key"] = "ACCESS_KEY_ID" },
-                        ["secretAccessKey"] = new YamlMap { ["name"] = "postgres-backup", ["key"] = "SECRET_ACCESS_KEY" },
+                        ["accessKeyId"] = new YamlMap { ["name"] = StoreSecret, ["key"] = "ACCESS_KEY_ID" },
+                        ["secretAccessKey"] = new YamlMap { ["name"] = StoreSecret, ["key"] = "SECRET_ACCESS_KEY" },
                     },
                     ["wal"] = new YamlMap { ["compression"] = "gzip" },
                 },

@@ -125,10 +125,14 @@ internal sealed class HelmChart(DeploymentModel model, KubernetesOptions options
 
         It needs the Secret {"{{ .Values.secretName }}"} with these keys, which no chart holds:
           {string.Join("\n  ", secrets)}
-        The README beside the chart has the command that makes it.
+        The README beside the chart has the command that makes it.{StoreNote()}
 
         One release a namespace: the objects have fixed names.
         Watch the rollout:
           kubectl --namespace {"{{ .Release.Namespace }}"} get pods --watch
         """.ReplaceLineEndings("\n") + "\n";
+
+    /// <summary>The Secret of the operator's backups, where one of the servers is the operator's.</summary>
+    private string StoreNote() => string.Concat(model.Services.Where(s => s.Kind == ServiceKind.Postgres).Select(s =>
+        $"\n{"{{- if eq"} .Values.{KubernetesValues.Key(s)}.mode \"cloudnative-pg\" {"}}"}\nAnd the Secret {Databases.StoreSecret} with ACCESS_KEY_ID and SECRET_ACCESS_KEY of the object store of the backups.\n{"{{- end }}"}"));
 }

@@ -1,5 +1,4 @@
 using Aspire.Hosting.ApplicationModel;
-using Microsoft.Extensions.Configuration;
 using OpenPlatform.Hosting;
 using OpenPlatform.Hosting.Publishing;
 using OpenPlatform.Hosting.Publishing.Kubernetes;
@@ -7,9 +6,16 @@ using OpenPlatform.Hosting.Publishing.Kubernetes;
 namespace Aspire.Hosting.Kubernetes
 {
     /// <summary>A Kubernetes cluster to deploy to: plain manifests with kustomize overlays, and a Helm chart of the same objects.</summary>
-    public sealed class KubernetesEnvironmentResource(string name) : Resource(name), IComputeEnvironmentResource, IDeploymentTarget
+    public sealed class KubernetesEnvironmentResource : Resource, IComputeEnvironmentResource, IDeploymentTarget
     {
+        public KubernetesEnvironmentResource(string name)
+            : base(name) => Settings = new("Kubernetes", Options);
+
         internal KubernetesOptions Options { get; } = new();
+
+        internal TargetOptions Settings { get; }
+
+        TargetOptions IDeploymentTarget.Settings => Settings;
 
         string IDeploymentTarget.Target => "Kubernetes";
 
@@ -27,15 +33,7 @@ namespace Aspire.Hosting
             ArgumentNullException.ThrowIfNull(builder);
             ArgumentException.ThrowIfNullOrEmpty(name);
             var environment = new Kubernetes.KubernetesEnvironmentResource(name);
-            try
-            {
-                builder.Configuration.GetSection("Kubernetes").Bind(environment.Options);
-            }
-            catch (InvalidOperationException error)
-            {
-                throw new DistributedApplicationException($"Configuration under Kubernetes: {error.Message}", error);
-            }
-
+            environment.Settings.Read(builder.Configuration);
             return builder.AddDeploymentTarget(environment);
         }
     }
@@ -83,6 +81,9 @@ namespace OpenPlatform.Hosting
 
         /// <summary>Namespace of the ingress controller, which alone may call external services.</summary>
         public string IngressNamespace { get; set; } = "ingress-nginx";
+
+        /// <summary>Storage class of every volume; empty: the cluster's default.</summary>
+        public string StorageClass { get; set; } = "";
 
         /// <summary>Collector of telemetry (OTLP over gRPC); empty: none is sent.</summary>
         public string OtlpEndpoint { get; set; } = "http://otel-collector.observability.svc:4317";

@@ -12,7 +12,7 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
     {
         var objects = new ServiceObjects(model, options);
         (string Name, YamlNode[] Documents)[] files = [(Shared, [.. objects.Shared()]), .. model.Services.Select(s => (s.Name, objects.Of(s).ToArray()))];
-        if (model.Services.FirstOrDefault(s => s.Name is Shared or "otlp" or "ingress" or "secret-name" or "network-policy") is { } taken)
+        if (model.Services.FirstOrDefault(s => s.Name is Shared or "otlp" or "ingress" or "secret-name" or "network-policy" or "storage-class" or "image-pull-secrets" or "global") is { } taken)
         {
             throw new DistributedApplicationException($"A service cannot be named '{taken.Name}' on Kubernetes: the chart uses that word.");
         }
@@ -109,7 +109,7 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
         | Key | What |
         |---|---|
         {string.Join("\n", secrets.Select(k => $"| `{k}` | {About(k)} |"))}
-
+        {BackupSecret()}
         ## Install, upgrade
 
         ```
@@ -120,6 +120,17 @@ internal sealed class KubernetesFiles(DeploymentModel model, KubernetesOptions o
 
         or `helm upgrade --install {model.Name} chart -f chart/values-production.yaml --namespace {Overlays.Namespace(model, "production")}`.
         """.ReplaceLineEndings("\n") + "\n";
+
+    /// <summary>CloudNativePG reads the object store's credentials from a Secret of its own.</summary>
+    private string BackupSecret() => options.Postgres != PostgresHosting.CloudNativePg || model.Services.All(s => s.Kind != ServiceKind.Postgres) ? "" : $"""
+
+        CloudNativePG writes backups to the object store of `objectStore` (`values.yaml`, or the `Cluster` in `base`), with what it finds here:
+
+        ```
+        kubectl create secret generic {Databases.StoreSecret} --namespace {Overlays.Namespace(model, "production")} --from-literal=ACCESS_KEY_ID='…' --from-literal=SECRET_ACCESS_KEY='…'
+        ```
+
+        """;
 
     private string About(string key) => model.Secrets.FirstOrDefault(s => s.Name == key)?.Description is { Length: > 0 } description ? description
         : key.EndsWith("-connection-string", StringComparison.Ordinal) ? $"connection string `{key[..^"-connection-string".Length]}` of the managed server"

@@ -22,6 +22,7 @@ internal sealed class KubernetesValues(DeploymentModel model, KubernetesOptions 
     public ChartValue ClusterIssuer => new("ingress.annotations", new YamlMap { ["cert-manager.io/cluster-issuer"] = "letsencrypt" }, "Of an Ingress.");
     public ChartValue GatewayName => new("ingress.gateway.name", "public", "Of an HTTPRoute: the Gateway it hangs on, which ends TLS.");
     public ChartValue GatewayNamespace => new("ingress.gateway.namespace", "gateway-system", "Its namespace.");
+    public ChartValue StorageClass => new("storageClass", options.StorageClass, "Of every volume; empty: the cluster's default.");
     public ChartValue BackupSchedule(ServiceModel server) => new($"{Key(server)}.backup.schedule", "17 2 * * *", "Cron expression, UTC.");
     public ChartValue BackupDays(ServiceModel server) => new($"{Key(server)}.backup.keepDays", "14", "Older backups are deleted.", new() { ["pattern"] = "^[1-9][0-9]*$" });
     public ChartValue BackupSize(ServiceModel server) => new($"{Key(server)}.backup.size", "20Gi", "Of the volume of the backups.", Size);

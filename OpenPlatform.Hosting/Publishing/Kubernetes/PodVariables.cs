@@ -114,7 +114,9 @@ internal sealed class PodVariables
     private IEnumerable<YamlNode> Telemetry()
     {
         yield return new YamlMap { ["name"] = "POD_NAME", ["valueFrom"] = new YamlMap { ["fieldRef"] = new YamlMap { ["fieldPath"] = "metadata.name" } } };
-        yield return Pair("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=$(POD_NAME)");
+        yield return new YamlMap { ["name"] = "POD_NAMESPACE", ["valueFrom"] = new YamlMap { ["fieldRef"] = new YamlMap { ["fieldPath"] = "metadata.namespace" } } };
+        // By the names of pod and namespace the metrics adapter finds whose requests they are.
+        yield return Pair("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.pod.name=$(POD_NAME)");
         yield return Pair("OTEL_EXPORTER_OTLP_ENDPOINT", _values.OtlpEndpoint);
     }
 

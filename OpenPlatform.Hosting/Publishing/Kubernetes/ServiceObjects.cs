@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using OpenPlatform.Hosting.Publishing.Yaml;
 
 namespace OpenPlatform.Hosting.Publishing.Kubernetes;
@@ -86,13 +88,14 @@ internal sealed class ServiceObjects(DeploymentModel model, KubernetesOptions op
             ["apiVersion"] = "v1",
             ["kind"] = "PersistentVolumeClaim",
             ["metadata"] = new YamlMap { ["name"] = v.Name },
-            ["spec"] = Claim(_values.VolumeSize(service, v)),
+            ["spec"] = Claim(_values, _values.VolumeSize(service, v)),
         })),
     });
 
-    internal static YamlMap Claim(YamlNode size) => new()
+    internal static YamlMap Claim(KubernetesValues values, YamlNode size) => new()
     {
         ["accessModes"] = YamlNode.Texts(["ReadWriteOnce"]),
+        ["storageClassName"] = new ChartWhen(new(values.StorageClass), values.StorageClass),
         ["resources"] = new YamlMap { ["requests"] = new YamlMap { ["storage"] = size } },
     };
 
@@ -227,15 +230,17 @@ internal sealed class ServiceObjects(DeploymentModel model, KubernetesOptions op
             ["securityContext"] = Pods.ContainerSecurity(),
             ["volumeMounts"] = new YamlList { Pods.Mount("tmp", "/tmp") },
         };
-        // Jobs cannot be changed: the name carries the version, and a finished one goes by itself.
-        return KubernetesNames.Object(model, "batch/v1", "Job", $"{name}-{model.Version.ToLowerInvariant().Replace('.', '-')}", new YamlMap
+        var job = new YamlMap
         {
             ["backoffLimit"] = 10,
             ["activeDeadlineSeconds"] = 3600,
             ["ttlSecondsAfterFinished"] = 3600,
             ["template"] = _pods.Template(name, Pods.User(service), container, annotations: null, [Pods.EmptyDirectory("tmp", "64Mi")],
                 serviceAccount: service.Name, component: "migration", restart: "OnFailure"),
-        }, component: "migration", app: name, annotations: new YamlMap
+        };
+        // A Job cannot be changed, so another image or setting is another Job, named by what is in it; a finished one goes by itself.
+        var content = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(YamlWriter.Write(Chart.Plain(job)!))))[..10];
+        return KubernetesNames.Object(model, "batch/v1", "Job", $"{name}-{content}", job, component: "migration", app: name, annotations: new YamlMap
         {
             ["helm.sh/hook"] = new ChartText("pre-upgrade", null),
             ["helm.sh/hook-delete-policy"] = new ChartText("before-hook-creation,hook-succeeded", null),

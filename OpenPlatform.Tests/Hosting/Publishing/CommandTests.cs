@@ -49,7 +49,7 @@ public sealed class CommandTests : IDisposable
         var (exitCode, said) = await AppHostAsync("--help");
 
         Assert.Equal(0, exitCode);
-        Assert.All(["--output-path", "--environment-name", "--publisher manifest", "aspire publish", "k8s (Kubernetes)", "compose (Docker Compose)", "azure (Azure Container Apps)"], part => Assert.Contains(part, said, StringComparison.Ordinal));
+        Assert.All(["--output-path", "--environment-name", "--publisher manifest", "aspire publish", "k8s (Kubernetes)", "compose (Docker Compose)", "azure (Azure Container Apps)", "--Kubernetes:Postgres=StatefulSet|CloudNativePg|Managed", "--Kubernetes:StorageClass=TEXT", "--Compose:EdgeImage="], part => Assert.Contains(part, said, StringComparison.Ordinal));
         Assert.False(Directory.Exists(Cache));
     }
 
@@ -68,11 +68,28 @@ public sealed class CommandTests : IDisposable
 
     [Theory]
     [InlineData(new[] { "--environment-name", "k9s" }, "--environment-name 'k9s' is unknown. Environments of this AppHost: k8s, compose, azure, edge.")]
-    [InlineData(new[] { "--Kubernetes:Postgres=Oracle" }, "Kubernetes")]
+    [InlineData(new[] { "--Kubernetes:Postgres=Oracle" }, "--Kubernetes:Postgres cannot be 'Oracle'. It is one of: StatefulSet, CloudNativePg, Managed.")]
+    [InlineData(new[] { "--Kubernetes:Postgres=1" }, "--Kubernetes:Postgres cannot be '1'.")]
+    [InlineData(new[] { "--Kubernetes:Postgers=Managed" }, "--Kubernetes:Postgers is no option. There are: Postgres, Redis,")]
+    [InlineData(new[] { "--Compose:Proxy=nginx" }, "--Compose:Proxy is no option. There are: EdgeImage, DashboardImage.")]
     public async Task What_is_wrong_is_told(string[] args, string message)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(() => PublishShopAsync("out", args));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--Kubernetes:Postgres=Oracle", "error: --Kubernetes:Postgres cannot be 'Oracle'")]
+    [InlineData("--publisher=kubernetes", "error: --publisher 'kubernetes' is unknown")]
+    [InlineData("--step=deploy", "error: --step 'deploy' is unknown")]
+    public async Task A_mistake_is_one_line_and_exit_code_1_and_writes_nothing(string mistake, string message)
+    {
+        var (exitCode, said) = await AppHostAsync("--operation", "publish", "--output-path", Output, mistake);
+
+        Assert.True(exitCode == 1, said);
+        Assert.Contains(message, said, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Output));
     }
 
     [Fact]

@@ -23,6 +23,7 @@ public sealed class ChartTests
         AssertSame((await Variants.AppHostAsync("--Kubernetes:Postgres=CloudNativePg")).Base(), Render(usual, new() { ["postgres"] = new JsonObject { ["mode"] = "cloudnative-pg" } }));
         AssertSame((await Variants.AppHostAsync("--Kubernetes:Postgres=Managed")).Base(), Render(usual, new() { ["postgres"] = new JsonObject { ["mode"] = "managed" } }));
         AssertSame((await Variants.AppHostAsync("--Kubernetes:Redis=Managed")).Base(), Render(usual, new() { ["redis"] = new JsonObject { ["mode"] = "managed" } }));
+        AssertSame((await Variants.AppHostAsync("--Kubernetes:StorageClass=fast")).Base(), Render(usual, new() { ["storageClass"] = "fast" }));
         AssertSame((await Variants.AppHostAsync("--Kubernetes:Ingress=HttpRoute")).Base(), Render(usual, new() { ["ingress"] = new JsonObject { ["kind"] = "httproute" } }));
     }
 
@@ -60,6 +61,10 @@ public sealed class ChartTests
         var notes = new ChartRenderer(Values(published), "shop").Render(published.Files["chart/templates/NOTES.txt"]);
         Assert.All(published.Model.Secrets, secret => Assert.Contains(secret.Name, notes, StringComparison.Ordinal));
         Assert.Contains("namespace shop", notes, StringComparison.Ordinal);
+
+        Assert.DoesNotContain("postgres-backup", notes, StringComparison.Ordinal);
+        var operated = ChartRenderer.Merge(Values(published), new() { ["postgres"] = new JsonObject { ["mode"] = "cloudnative-pg" } });
+        Assert.Contains("Secret postgres-backup", new ChartRenderer(operated, "shop").Render(published.Files["chart/templates/NOTES.txt"]), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -80,7 +85,7 @@ public sealed class ChartTests
             .SelectMany(f => Manifest.Read(renderer.Render(f.Value)))];
     }
 
-    /// <summary>The same objects, but for annotations that only Helm reads.</summary>
+    /// <summary>The same objects, but for annotations that only Helm reads, and the name of a Job, which is of its content as published: Helm replaces a Job of the same name.</summary>
     internal static void AssertSame(IEnumerable<Manifest> expected, IEnumerable<Manifest> actual)
     {
         var (left, right) = (ById(expected), ById(actual));
@@ -88,9 +93,14 @@ public sealed class ChartTests
         Assert.All(left, pair => Assert.True(JsonNode.DeepEquals(pair.Value, right[pair.Key]), $"{pair.Key}\n{pair.Value}\n{right[pair.Key]}"));
     }
 
-    private static SortedDictionary<string, JsonNode> ById(IEnumerable<Manifest> objects) => new(objects.ToDictionary(o => o.Id, o =>
+    private static SortedDictionary<string, JsonNode> ById(IEnumerable<Manifest> objects) => new(objects.ToDictionary(o => o.Kind == "Job" ? $"Job/{o.Text("metadata", "labels", "app.kubernetes.io/name")}" : o.Id, o =>
     {
         var node = o.Json.DeepClone();
+        if (o.Kind == "Job")
+        {
+            node["metadata"]!.AsObject().Remove("name");
+        }
+
         if (Manifest.In(node, "metadata", "annotations") is JsonObject annotations)
         {
             foreach (var helm in annotations.Select(a => a.Key).Where(k => k.StartsWith("helm.sh/", StringComparison.Ordinal)).ToArray())

@@ -190,6 +190,42 @@ public sealed partial class RuleTests
         Assert.Equal("Retain", gateway.Text("spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"));
     }
 
+    [Theory]
+    [InlineData("StatefulSet")]
+    [InlineData("CloudNativePg")]
+    public async Task A_storage_class_is_that_of_every_volume(string postgres)
+    {
+        var objects = (await Published.AppHostAsync("k8s", "--Kubernetes:StorageClass=fast", $"--Kubernetes:Postgres={postgres}")).Base();
+        var classes = objects.Where(o => o.Kind == "StatefulSet").SelectMany(o => o.Items("spec", "volumeClaimTemplates")).Select(c => (string?)Manifest.In(c, "spec", "storageClassName"))
+            .Concat(objects.Where(o => o.Kind == "PersistentVolumeClaim").Select(o => (string?)o.At("spec", "storageClassName")))
+            .Concat(objects.Where(o => o.Kind == "Cluster").Select(o => (string?)o.At("spec", "storage", "storageClass"))).ToArray();
+        Assert.InRange(classes.Length, 3, 4);
+        Assert.All(classes, c => Assert.Equal("fast", c));
+    }
+
+    [Fact]
+    public async Task Another_image_is_another_migration_because_a_Job_cannot_be_changed()
+    {
+        async Task<string> NameAsync(string tag) => (await Published.AppHostAsync("k8s", "--image-tag", tag)).Base().Single(o => o.Kind == "Job").Name;
+        Assert.Equal(await NameAsync("1.0-a"), await NameAsync("1.0-a"));
+        Assert.NotEqual(await NameAsync("1.0-a"), await NameAsync("1.0-b"));
+    }
+
+    [Fact]
+    public async Task The_metrics_adapter_serves_what_the_autoscaler_asks_for_by_labels_that_pods_send()
+    {
+        var published = await Variants.AppHostAsync("");
+        var rule = Manifest.In(Manifest.Documents(published.Files["monitoring/prometheus-adapter.yaml"]).Single()!, "rules", "custom", 0)!;
+        var gateway = published.Base().Single(o => o.Id == "StatefulSet/gateway").Items("spec", "template", "spec", "containers").Single();
+        var sent = ((string)gateway["env"]!.AsArray().Single(e => (string?)e!["name"] == "OTEL_RESOURCE_ATTRIBUTES")!["value"]!).Split(',').Select(a => a.Split('=')[0].Replace('.', '_')).ToArray();
+
+        Assert.Equal(published.Base().Single(o => o.Id == "HorizontalPodAutoscaler/gateway").Text("spec", "metrics", 1, "pods", "metric", "name"), (string?)Manifest.In(rule, "name", "as"));
+        var labels = Manifest.In(rule, "resources", "overrides")!.AsObject();
+        Assert.Equal(["namespace", "pod"], labels.Select(l => (string?)l.Value!["resource"]).Order());
+        Assert.All(labels, label => Assert.Contains(label.Key, sent));
+        Assert.All(labels, label => Assert.Contains($"{label.Key}!=\"\"", (string)rule["seriesQuery"]!, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Jobs_end_and_pods_of_one_service_spread()
     {
@@ -208,7 +244,9 @@ public sealed partial class RuleTests
     [Fact]
     public async Task Postgres_under_its_operator_is_three_synchronous_and_backed_up()
     {
-        var objects = (await Variants.AppHostAsync("--Kubernetes:Postgres=CloudNativePg")).Base();
+        var published = await Variants.AppHostAsync("--Kubernetes:Postgres=CloudNativePg");
+        var objects = published.Base();
+        Assert.Contains("create secret generic postgres-backup", published.Files["README.md"], StringComparison.Ordinal);
         var cluster = objects.Single(o => o.Kind == "Cluster");
         Assert.Equal(3, (int)cluster.At("spec", "instances")!);
         Assert.Equal("required", cluster.Text("spec", "postgresql", "synchronous", "dataDurability"));

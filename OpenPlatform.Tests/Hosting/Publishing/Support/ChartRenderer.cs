@@ -95,7 +95,7 @@ internal sealed partial class ChartRenderer(JsonObject values, string releaseNam
     {
         ["not", var path] => !Value(path)!.GetValue<bool>(),
         ["eq", var path, var text] => Value(path)!.GetValue<string>() == text.Trim('"'),
-        [var path] => Value(path)!.GetValue<bool>(),
+        [var path] => Value(path)!.AsValue().TryGetValue<string>(out var text) ? text.Length > 0 : Value(path)!.GetValue<bool>(),
         _ => throw new FormatException($"Unknown condition '{condition}'."),
     };
 
