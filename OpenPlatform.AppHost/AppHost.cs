@@ -38,6 +38,7 @@ var orders = builder.AddProject<Projects.Orders>("orders")
 
 var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
     .WithReplicas(2)
+    .DisableForwardedHeaders()                                       // the gateway believes its TrustedProxies and nobody else
     .WithReference(catalog).WaitFor(catalog)
     .WithReference(redis).WaitFor(redis)
     .WithReference(orders).WaitFor(orders)

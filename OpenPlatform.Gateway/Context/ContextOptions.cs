@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using ForwardedHeaders = Microsoft.AspNetCore.HttpOverrides.ForwardedHeaders;
 
 namespace OpenPlatform.Gateway.Context;
 
@@ -59,6 +60,8 @@ internal static class ContextServices
 {
     public static void AddRequestContext(this IServiceCollection services)
     {
+        // ASPNETCORE_FORWARDEDHEADERS_ENABLED, which Aspire sets for every project, believes whoever calls. Only TrustedProxies are believed here.
+        services.PostConfigure<ForwardedHeadersOptions>(static options => options.ForwardedHeaders = ForwardedHeaders.None);
         services.AddOptionsWithValidateOnStart<ContextOptions, ContextOptionsValidator>().BindConfiguration(ContextOptions.Section);
         services.AddSingleton<OriginReader>().AddSingleton<RequestContext>();
     }

@@ -82,6 +82,9 @@ namespace OpenPlatform.Hosting
         /// <summary>Namespace of the ingress controller, which alone may call external services.</summary>
         public string IngressNamespace { get; set; } = "ingress-nginx";
 
+        /// <summary>Network of the ingress controller's pods (CIDR), whose word about the caller's address counts; empty: nobody's does.</summary>
+        public string ProxyNetwork { get; set; } = "";
+
         /// <summary>Storage class of every volume; empty: the cluster's default.</summary>
         public string StorageClass { get; set; } = "";
 

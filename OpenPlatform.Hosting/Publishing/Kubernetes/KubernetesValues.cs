@@ -10,6 +10,8 @@ internal sealed class KubernetesValues(DeploymentModel model, KubernetesOptions 
 {
     private static readonly YamlMap Size = new() { ["pattern"] = "^[1-9][0-9]*(Mi|Gi|Ti)$" };
 
+    /// <summary>No value of its own: it becomes a variable of the services that ask for it.</summary>
+    public string ProxyNetwork => options.ProxyNetwork;
     public ChartValue SecretName => new("secretName", $"{model.Name}-secrets", "Name of the Secret that holds every secret; it is made before the first installation (NOTES).");
     public ChartValue PullSecrets => new("imagePullSecrets", new YamlList(), "Of a private registry: a list of {name: …}.");
     public ChartValue OtlpEndpoint => new("otlp.endpoint", options.OtlpEndpoint, "Collector of logs, metrics and traces (OTLP over gRPC); empty: nothing is sent.");

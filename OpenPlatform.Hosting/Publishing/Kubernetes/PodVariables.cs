@@ -21,6 +21,11 @@ internal sealed class PodVariables
             plain.TryAdd("OTEL_SERVICE_NAME", service.Name);
         }
 
+        if (service.ProxyNetworks is { } prefix && values.ProxyNetwork.Length > 0)
+        {
+            plain[$"{prefix}__0"] = values.ProxyNetwork;
+        }
+
         Config = new(plain.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => KeyValuePair.Create(v.Key, (YamlNode)v.Value!)));
     }
 

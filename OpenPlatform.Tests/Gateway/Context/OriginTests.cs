@@ -82,6 +82,24 @@ public sealed class OriginTests
         Assert.Equal("vendor=1", headers["tracestate"]);
     }
 
+    [Fact]
+    public async Task Nobody_is_believed_because_a_variable_of_the_framework_says_so()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        // ASPNETCORE_FORWARDEDHEADERS_ENABLED, which Aspire sets: the word of whoever calls would replace the connection's address.
+        await using var gateway = await GatewayHost.StartAsync(catalog, settings: ("ForwardedHeaders_Enabled", "true"));
+        using var client = gateway.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/orders/v1/orders");
+        request.Headers.Add("X-Forwarded-For", "6.6.6.6");
+        request.Headers.Add("X-Forwarded-Proto", "https");
+        using var response = await client.SendAsync(request, Stop);
+
+        var headers = Assert.Single(backend.Requests).Headers;
+        Assert.Equal("127.0.0.1", headers["X-Forwarded-For"]);
+        Assert.Equal("http", headers["X-Forwarded-Proto"]);
+    }
+
     private static Origin Read(ProxyField field, string peer, params (string Name, string Value)[] headers)
     {
         var context = new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(peer) }, Request = { Scheme = "http", Host = new("own.example") } };

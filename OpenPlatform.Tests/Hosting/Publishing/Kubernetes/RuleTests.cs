@@ -204,6 +204,15 @@ public sealed partial class RuleTests
     }
 
     [Fact]
+    public async Task The_gateway_believes_the_network_it_is_told_and_nobody_else()
+    {
+        async Task<JsonObject> ConfigAsync(params string[] args) => (await Published.AppHostAsync("k8s", args)).Base().Single(o => o.Id == "ConfigMap/gateway-config").At("data")!.AsObject();
+        var usual = await ConfigAsync();
+        Assert.DoesNotContain(usual, v => v.Key.Contains("TrustedProxies", StringComparison.Ordinal) || v.Key.Contains("FORWARDEDHEADERS", StringComparison.Ordinal));
+        Assert.Equal("10.244.0.0/16", (string?)(await ConfigAsync("--Kubernetes:ProxyNetwork=10.244.0.0/16"))["OpenPlatform__Gateway__Context__TrustedProxies__0"]);
+    }
+
+    [Fact]
     public async Task Another_image_is_another_migration_because_a_Job_cannot_be_changed()
     {
         async Task<string> NameAsync(string tag) => (await Published.AppHostAsync("k8s", "--image-tag", tag)).Base().Single(o => o.Kind == "Job").Name;
