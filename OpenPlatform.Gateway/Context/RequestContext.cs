@@ -15,7 +15,7 @@ internal sealed class RequestContext(ActiveSnapshot active, OriginReader origins
     {
         Purpose = purpose,
         Origin = origins.Read(http),
-        Client = HttpProtocol.IsHttp11(http.Request.Protocol) ? http.Features.Get<ClientConnection>() : null,
+        Client = HttpProtocol.IsHttp11(http.Request.Protocol) || HttpProtocol.IsHttp10(http.Request.Protocol) ? http.Features.Get<ClientConnection>() : null,
     };
 
     /// <summary>True for <c>/health</c> and <c>/alive</c>, as long as no API is published there.</summary>

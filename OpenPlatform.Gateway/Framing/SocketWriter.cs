@@ -121,7 +121,7 @@ internal sealed class SocketWriter(Socket socket, PipeWriter transport) : PipeWr
         }
         catch (ObjectDisposedException)
         {
-            _isBroken = true;
+            Break();
             Drop();
         }
 
@@ -145,7 +145,7 @@ internal sealed class SocketWriter(Socket socket, PipeWriter transport) : PipeWr
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            _isBroken = true;
+            Break();
         }
 
         ArrayPool<byte>.Shared.Return(bytes);
@@ -163,6 +163,13 @@ internal sealed class SocketWriter(Socket socket, PipeWriter transport) : PipeWr
         {
             _waiting = null;
         }
+    }
+
+    /// <summary>The transport ends the connection as after a failed write of its own: it may be waiting for room to read into, and would not notice.</summary>
+    private void Break()
+    {
+        _isBroken = true;
+        transport.Complete();
     }
 
     private void MakeRoom(int sizeHint)

@@ -319,6 +319,12 @@ internal sealed class AnswerHead
             : _hasLength ? (Length == 0 ? AnswerFraming.None : AnswerFraming.Length)
             : AnswerFraming.Close;
         KeepsAlive &= Framing != AnswerFraming.Close && !(_hasChunked && _hasLength);
+        if (Status == StatusCodes.Status205ResetContent && Framing != AnswerFraming.None)
+        {
+            // It must not have content (RFC 9110, 15.3.6), and Kestrel would send none: what there is stays with the connection.
+            (Framing, KeepsAlive) = (AnswerFraming.None, false);
+        }
+
         if (_hasChunked)
         {
             Length = -1;

@@ -32,10 +32,17 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
     /// <summary>As much as HttpClient takes by default.</summary>
     private const int LongestHead = 64 << 10;
 
+    /// <summary>Apart by more exchanges than a connection carries.</summary>
+    private const long Apart = 1L << 28;
+
+    private static long _connections;
+
     private byte[] _received = new byte[UsualAnswer];
     private int _start;
     private int _end;
-    private long _state; // even: idle; odd: the number of the exchange under way; negative: ended for that reason
+
+    // Even: idle; odd: the number of the exchange under way, which no exchange of another connection has; negative: ended for that reason.
+    private long _state = Interlocked.Add(ref _connections, Apart);
     private long _moved = DirectClock.Now;
 
     public RequestHeadBuffer Request { get; } = new();
@@ -47,6 +54,9 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
 
     /// <summary>True until the head of the answer, where the request can be given to another instance.</summary>
     public bool MayBeAbandoned { get; set; }
+
+    /// <summary>True while the client is slower than the instance: its silence is not the instance's.</summary>
+    public bool WaitsForClient { get; set; }
 
     public AbortReason Aborted => Volatile.Read(ref _state) is < 0 and var reason ? (AbortReason)(-reason) : AbortReason.None;
 

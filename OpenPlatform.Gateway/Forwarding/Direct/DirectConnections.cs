@@ -128,7 +128,7 @@ internal sealed class DirectConnections(Uri address)
         {
             foreach (var connection in _all)
             {
-                if (connection.Exchange is { } exchange && connection.StillFor > connection.IdleLimit)
+                if (connection.Exchange is { } exchange && !connection.WaitsForClient && connection.StillFor > connection.IdleLimit)
                 {
                     connection.Abort(exchange, AbortReason.Idle);
                 }

@@ -18,6 +18,9 @@ namespace OpenPlatform.Gateway.Forwarding.Direct;
 /// </summary>
 internal sealed class DirectForwarder : IDisposable
 {
+    /// <summary>Bytes per second, Kestrel's own <c>MinResponseDataRate</c>; it gives credit for what the client has read before, this does not.</summary>
+    private const int LeastClientPace = 240;
+
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<DirectConnections, bool> _inUse = new();
@@ -204,14 +207,13 @@ internal sealed class DirectForwarder : IDisposable
     /// <summary>Passes on a body of known length. It comes with its head, as a rule.</summary>
     private static async ValueTask<bool> CopyAsync(HttpContext context, DirectConnection connection, long left)
     {
-        var body = context.Response.Body;
         while (true)
         {
             var piece = connection.Buffered;
             piece = piece.Length > left ? piece[..(int)left] : piece;
             if (piece.Length > 0)
             {
-                await body.WriteAsync(piece, CancellationToken.None);
+                await WriteAsync(context, connection, piece);
                 connection.Take(piece.Length);
                 left -= piece.Length;
             }
@@ -233,7 +235,7 @@ internal sealed class DirectForwarder : IDisposable
             var taken = chunks.Decode(connection.BufferedSpan, out var data);
             if (data > 0)
             {
-                await context.Response.Body.WriteAsync(connection.Buffered[..data], CancellationToken.None);
+                await WriteAsync(context, connection, connection.Buffered[..data]);
             }
 
             connection.Take(taken);
@@ -254,7 +256,7 @@ internal sealed class DirectForwarder : IDisposable
         {
             if (!connection.Buffered.IsEmpty)
             {
-                await context.Response.Body.WriteAsync(connection.Buffered, CancellationToken.None);
+                await WriteAsync(context, connection, connection.Buffered);
                 connection.Take(connection.Buffered.Length);
             }
 
@@ -265,6 +267,35 @@ internal sealed class DirectForwarder : IDisposable
             }
 
             connection.Received(count);
+        }
+    }
+
+    /// <summary>Passes a piece on; nearly always at once.</summary>
+    private static ValueTask WriteAsync(HttpContext context, DirectConnection connection, ReadOnlyMemory<byte> piece)
+    {
+        var writing = context.Response.Body.WriteAsync(piece, CancellationToken.None);
+        return writing.IsCompletedSuccessfully ? writing : WaitForClientAsync(context, connection, writing.AsTask(), piece.Length);
+    }
+
+    /// <summary>A client may be slow, but not for ever: after the time that the piece takes at the least pace, and the idle timeout, it is left.</summary>
+    private static async ValueTask WaitForClientAsync(HttpContext context, DirectConnection connection, Task writing, int length)
+    {
+        connection.WaitsForClient = true;
+        try
+        {
+            await writing.WaitAsync(TimeSpan.FromMilliseconds(connection.IdleLimit + (length * 1000L / LeastClientPace)));
+        }
+        catch (TimeoutException e)
+        {
+            connection.Abort(AbortReason.ClientLeft);
+            context.Abort();
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the piece is ours again only then
+            throw new IOException("The client has stopped reading.", e);
+        }
+        finally
+        {
+            connection.Moved();
+            connection.WaitsForClient = false;
         }
     }
 

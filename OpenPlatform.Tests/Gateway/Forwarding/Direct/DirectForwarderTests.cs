@@ -1,6 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Gateway.Forwarding.Direct;
@@ -8,6 +12,7 @@ namespace OpenPlatform.Tests.Gateway.Forwarding.Direct;
 /// <summary>Requests without a body, which go to the socket directly, against backends that answer in every way a socket allows.</summary>
 public sealed class DirectForwarderTests
 {
+    private const int MoreThanBuffersHold = 16 << 20;
     private const string Hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -197,5 +202,119 @@ public sealed class DirectForwarderTests
         await Assert.ThrowsAnyAsync<HttpRequestException>(async () => await client.GetStringAsync("/orders/v1/orders", Stop));
         await backend.Left.WaitAsync(Stop);
         Assert.Empty(catalog.Batches);
+    }
+
+    [Fact]
+    public async Task A_client_that_reads_slowly_is_not_silence_of_the_instance()
+    {
+        var body = new string('x', MoreThanBuffersHold);
+        await using var backend = RawBackend.Start($"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(IdleMilliseconds: 500) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = await AskAsync(gateway);
+        await Task.Delay(TimeSpan.FromSeconds(2.5), Stop); // five times the idle timeout, and many sweeps
+        using var text = new StreamReader(client.GetStream(), Encoding.ASCII);
+        var answer = await text.ReadToEndAsync(Stop);
+        Assert.Equal(body.Length, answer.Length - (answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4));
+        Assert.Equal(0, FailuresOf(gateway));
+    }
+
+    [Fact]
+    public async Task A_client_that_reads_below_the_least_pace_is_cut_and_the_instance_not_blamed()
+    {
+        var body = new string('x', MoreThanBuffersHold);
+        await using var backend = RawBackend.Start($"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        gateway.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MinResponseDataRate = new(bytesPerSecond: 1e9, TimeSpan.FromSeconds(1.1));
+        using var client = await AskAsync(gateway);
+        await backend.Left.WaitAsync(Stop); // nobody reads, and yet it ends
+        var received = 0L;
+        try
+        {
+            var buffer = new byte[64 << 10];
+            for (int count; (count = await client.GetStream().ReadAsync(buffer, Stop)) > 0; received += count)
+            {
+            }
+        }
+        catch (IOException)
+        {
+            // Cut with a reset.
+        }
+
+        Assert.InRange(received, 1, body.Length - 1);
+        Assert.Equal(0, FailuresOf(gateway));
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 5\r\n\r\nhello")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("Content-Length: 0\r\n\r\n")]
+    public async Task An_answer_205_passes_without_the_content_that_it_must_not_have(string rest)
+    {
+        await using var backend = RawBackend.Start("HTTP/1.1 205 Reset Content\r\n" + rest);
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        for (var i = 0; i < 2; i++)
+        {
+            using var response = await client.GetAsync("/orders/v1/orders", Stop);
+            Assert.Equal((HttpStatusCode.ResetContent, ""), (response.StatusCode, await response.Content.ReadAsStringAsync(Stop)));
+        }
+    }
+
+    [Fact]
+    public async Task Requests_that_were_sent_in_one_go_are_answered_in_their_order()
+    {
+        await using var backend = RawBackend.Start(static async (self, socket, _) =>
+        {
+            var id = self.Requests.Last().Split(' ')[1];
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: {id.Length}\r\n\r\n{id}"));
+            return true;
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = await ConnectAsync(gateway);
+        const int Count = 50;
+        var all = string.Concat(Enumerable.Range(0, Count).Select(static i =>
+            $"GET /orders/v1/orders/{i} HTTP/1.1\r\nHost: a\r\n{(i % 7 == 3 ? "" : $"X-Api-Key: {TestSnapshot.Key}\r\n")}{(i == Count - 1 ? "Connection: close\r\n" : "")}\r\n"));
+        await client.Client.SendAsync(Encoding.ASCII.GetBytes(all), Stop);
+        using var text = new StreamReader(client.GetStream(), Encoding.ASCII);
+        var answers = (await text.ReadToEndAsync(Stop)).Split("HTTP/1.1 ")[1..];
+        Assert.Equal(Count, answers.Length);
+        Assert.All(answers, static (answer, i) =>
+        {
+            Assert.StartsWith(i % 7 == 3 ? "401" : "200", answer, StringComparison.Ordinal);
+            Assert.True(i % 7 == 3 || answer.EndsWith($"\r\n\r\n/orders/{i}", StringComparison.Ordinal), answer);
+        });
+    }
+
+    [Fact]
+    public void No_two_connections_have_an_exchange_of_one_number()
+    {
+        using var one = new DirectConnection(new(SocketType.Stream, ProtocolType.Tcp));
+        using var other = new DirectConnection(new(SocketType.Stream, ProtocolType.Tcp));
+        var exchange = one.Begin();
+        var others = other.Begin();
+        other.Abort(exchange, AbortReason.ClientLeft); // too late, and to the wrong one
+        Assert.Equal((exchange, others), (one.Exchange, other.Exchange));
+        Assert.NotEqual(exchange, others);
+    }
+
+    private static long FailuresOf(GatewayHost gateway) => Assert.Single(gateway.Snapshot.Current!.Backends[0].Ready).Health.Failures;
+
+    private static async Task<TcpClient> ConnectAsync(GatewayHost gateway)
+    {
+        var client = new TcpClient { ReceiveBufferSize = 4096 };
+        await client.ConnectAsync(IPAddress.Loopback, gateway.ClientOptions.BaseAddress.Port, Stop);
+        return client;
+    }
+
+    /// <summary>Asks, and does not read.</summary>
+    private static async Task<TcpClient> AskAsync(GatewayHost gateway)
+    {
+        var client = await ConnectAsync(gateway);
+        await client.Client.SendAsync(Encoding.ASCII.GetBytes($"GET /orders/v1/orders HTTP/1.1\r\nHost: a\r\nX-Api-Key: {TestSnapshot.Key}\r\nConnection: close\r\n\r\n"), Stop);
+        return client;
     }
 }
