@@ -20,7 +20,7 @@ internal static class GatewayCommand
     /// <summary>The configuration key of <c>--snapshot</c>.</summary>
     public const string SnapshotKey = "snapshot";
 
-    /// <summary>Answers <c>--help</c> and <c>--check</c>; null when the gateway is to run.</summary>
+    /// <summary>Answers <c>--help</c>, <c>--check</c> and a file that cannot be served; null when the gateway is to run.</summary>
     public static int? Answer(string[] args, TextWriter output)
     {
         if (args.Any(static a => a is "--help" or "-h" or "-?"))
@@ -29,28 +29,31 @@ internal static class GatewayCommand
             return 0;
         }
 
-        if (!args.Contains("--check"))
+        var isCheck = args.Contains("--check");
+        var path = new ConfigurationBuilder().AddCommandLine([.. args.Where(static a => a != "--check")]).Build()[SnapshotKey];
+        if (string.IsNullOrEmpty(path) && (isCheck || args.Any(static a => a is "--snapshot" or "--snapshot=")))
+        {
+            output.WriteLine(isCheck ? "--check needs --snapshot FILE." : "--snapshot needs a FILE.");
+            return 2;
+        }
+
+        if (path is null)
         {
             return null;
         }
 
-        if (new ConfigurationBuilder().AddCommandLine([.. args.Where(static a => a != "--check")]).Build()[SnapshotKey] is not { Length: > 0 } path)
-        {
-            output.WriteLine("--check needs --snapshot FILE.");
-            return 2;
-        }
-
+        // Also before a start: who wrote the file wants its problems, before anything is warmed up, and not where in the gateway they were found.
         var (snapshot, problems) = new SnapshotFile(path, DeploymentSecrets.Any(), TimeProvider.System).Read();
         foreach (var problem in problems)
         {
             output.WriteLine(problem);
         }
 
-        if (snapshot is not null)
+        if (snapshot is not null && isCheck)
         {
             output.WriteLine($"{path} can be served: {snapshot.Apis.Count} API versions, {snapshot.Applications.Count} applications.");
         }
 
-        return snapshot is null ? 1 : 0;
+        return snapshot is null ? 1 : isCheck ? 0 : null;
     }
 }

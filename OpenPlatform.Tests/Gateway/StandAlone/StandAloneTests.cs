@@ -90,6 +90,9 @@ public sealed class StandAloneTests : IDisposable
 
         Assert.StartsWith($"{FilePath}:{expected}", output.ToString().TrimEnd(), StringComparison.Ordinal);
         Assert.DoesNotContain("key-in-the-file", output.ToString(), StringComparison.Ordinal);
+        var atStart = new StringWriter();
+        Assert.Equal(1, GatewayCommand.Answer(["--snapshot", FilePath], atStart)); // before anything runs
+        Assert.Equal(output.ToString(), atStart.ToString());
         await Assert.ThrowsAnyAsync<InvalidOperationException>(() => GatewayHost.StartAsync(catalog: null, untilReady: false, settings: ("snapshot", FilePath)));
     }
 
@@ -132,6 +135,16 @@ public sealed class StandAloneTests : IDisposable
             Assert.InRange(GatewayCommand.Answer(["--snapshot", FilePath, "--check"], output)!.Value, 0, 1);
             Assert.NotEqual("", output.ToString());
         }
+    }
+
+    [Fact]
+    public void A_file_that_can_be_served_is_left_to_the_gateway_and_none_at_all_is_a_wrong_use()
+    {
+        File.WriteAllText(FilePath, """{"backends":[],"apis":[],"plans":[],"applications":[]}""");
+        Assert.Null(GatewayCommand.Answer(["--snapshot", FilePath], TextWriter.Null));
+        Assert.Null(GatewayCommand.Answer(["--urls", "http://127.0.0.1:0"], TextWriter.Null));
+        Assert.Equal(2, GatewayCommand.Answer(["--snapshot"], TextWriter.Null));
+        Assert.Equal(2, GatewayCommand.Answer(["--check"], TextWriter.Null));
     }
 
     [Fact]
