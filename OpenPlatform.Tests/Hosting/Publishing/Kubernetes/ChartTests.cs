@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using OpenPlatform.Tests.Gateway.Protocols;
 
 namespace OpenPlatform.Tests.Hosting.Publishing.Kubernetes;
 
@@ -47,6 +48,40 @@ public sealed class ChartTests
         foreach (var environment in new[] { "dev", "staging", "production" })
         {
             AssertFits(environment, Manifest.Documents(published.Files[$"chart/values-{environment}.yaml"]).Single()!, schema);
+        }
+    }
+
+    [Fact]
+    public async Task A_validator_of_JSON_Schema_takes_the_values_of_every_environment_and_refuses_mistakes()
+    {
+        NodePeers.Require("npm");
+        var folder = Directory.CreateTempSubdirectory("values-");
+        try
+        {
+            await PeerTests.RunAsync("npm", "install", "--prefix", folder.FullName, "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error", "ajv@8.20.0");
+            var published = await Variants.AppHostAsync("");
+            var values = Values(published);
+            JsonObject With(string json) => ChartRenderer.Merge(values, JsonNode.Parse(json)!.AsObject());
+            JsonObject[] right = [values, .. new[] { "dev", "staging", "production" }.Select(e => ChartRenderer.Merge(values, Manifest.Documents(published.Files[$"chart/values-{e}.yaml"]).Single()!.AsObject())), With("""{"storageClass":"fast"}""")];
+            JsonObject[] wrong =
+            [
+                With("""{"gateway":{"replica":2}}"""), With("""{"gateway":{"autoscaling":{"min":"3"}}}"""), With("""{"gateway":{"autoscaling":{"cpuPercent":101}}}"""),
+                With("""{"postgres":{"mode":"oracle"}}"""), With("""{"postgres":{"data":{"size":"10GB"}}}"""), With("""{"gateway":{"env":{"PORT":1}}}"""), With("""{"ingress":{"kind":"route"}}"""),
+            ];
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "schema.json"), published.Files["chart/values.schema.json"]);
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "values.json"), new JsonArray([.. right.Concat(wrong).Select(v => v.DeepClone())]).ToJsonString());
+            var script = Path.Combine(folder.FullName, "validate.js");
+            await File.WriteAllTextAsync(script, """
+                const read = file => JSON.parse(require('fs').readFileSync(__dirname + '/' + file, 'utf8'));
+                const validate = new (require('ajv'))().compile(read('schema.json'));
+                console.log(read('values.json').map(v => validate(v)).join(' '));
+                """);
+            var answers = (await PeerTests.RunAsync("node", script)).Trim().Split(' ');
+            Assert.Equal([.. right.Select(_ => "true"), .. wrong.Select(_ => "false")], answers);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
         }
     }
 

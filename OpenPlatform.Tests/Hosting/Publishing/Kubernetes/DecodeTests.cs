@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
+using OpenPlatform.Tests.Architecture;
 
 namespace OpenPlatform.Tests.Hosting.Publishing.Kubernetes;
 
@@ -36,6 +38,30 @@ public sealed class DecodeTests : IDisposable
         var file = Path.Combine(_folder.FullName, "wrong.yaml");
         await File.WriteAllTextAsync(file, "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  prots: []\n");
         Assert.Contains("unknown field", await RunAsync(decoder, [file], exitCode: 1), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_recovery_of_the_runbook_makes_a_cluster_of_what_the_published_one_archived()
+    {
+        var kubectl = Program("OPENPLATFORM_KUBECTL");
+        var published = await Variants.AppHostAsync("--Kubernetes:Postgres=CloudNativePg");
+        Write(published);
+        var overlay = Path.Combine(_folder.FullName, "overlays", "production");
+        var page = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "operations", "backup-and-restore.md"));
+        var start = page.IndexOf("# A recovery", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(overlay, "recovery.yaml"), page[start..page.IndexOf("```", start, StringComparison.Ordinal)]);
+        await File.AppendAllTextAsync(Path.Combine(overlay, "kustomization.yaml"), "patches: [{ path: recovery.yaml }]\n");
+
+        var before = published.Base().Single(o => o.Kind == "Cluster");
+        var after = Manifest.Read(await RunAsync(kubectl, ["kustomize", overlay])).Single(o => o.Kind == "Cluster");
+
+        Assert.Null(after.At("spec", "bootstrap", "initdb"));
+        Assert.Equal(after.Text("spec", "externalClusters", 0, "name"), after.Text("spec", "bootstrap", "recovery", "source"));
+        // What the old one wrote, by the credentials it wrote with; an archive is never written by two.
+        Assert.Equal(before.Name, after.Text("spec", "externalClusters", 0, "barmanObjectStore", "serverName"));
+        Assert.All(["destinationPath", "s3Credentials"], key => Assert.True(JsonNode.DeepEquals(before.At("spec", "backup", "barmanObjectStore", key), after.At("spec", "externalClusters", 0, "barmanObjectStore", key))));
+        Assert.NotEqual(before.Name, after.Text("spec", "backup", "barmanObjectStore", "serverName"));
+        Assert.Equal(before.Text("spec", "backup", "barmanObjectStore", "destinationPath"), after.Text("spec", "backup", "barmanObjectStore", "destinationPath"));
     }
 
     [Theory]
