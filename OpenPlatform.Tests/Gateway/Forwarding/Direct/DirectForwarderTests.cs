@@ -246,6 +246,31 @@ public sealed class DirectForwarderTests
         Assert.Equal(0, FailuresOf(gateway));
     }
 
+    /// <summary>HTTP/2 says itself how much a client takes: the server's least pace is not what ends this one.</summary>
+    [Fact]
+    public async Task A_client_that_has_stopped_reading_is_left_after_the_idle_timeout()
+    {
+        await using var backend = RawBackend.Start(static async (_, socket, _) =>
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: {MoreThanBuffersHold}\r\n\r\n"));
+            for (var left = MoreThanBuffersHold; left > 0; left -= 200)
+            {
+                await socket.SendAsync(new byte[200]); // small pieces, so that the pace asked for is soon missed
+                await Task.Delay(1);
+            }
+
+            return true;
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(IdleMilliseconds: 500) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = gateway.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/orders/v1/orders") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
+        Assert.True(await backend.Left.WaitAsync(TimeSpan.FromSeconds(20), Stop));
+        await Assert.ThrowsAnyAsync<HttpRequestException>(async () => await response.Content.ReadAsByteArrayAsync(Stop));
+        Assert.Equal(0, FailuresOf(gateway));
+    }
+
     [Theory]
     [InlineData("Content-Length: 5\r\n\r\nhello")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
