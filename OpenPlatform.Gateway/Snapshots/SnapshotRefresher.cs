@@ -23,6 +23,7 @@ internal sealed class SnapshotRefresher(
 
     private readonly SemaphoreSlim _poke = new(0, 1);
     private readonly PendingChange _pending = new();
+    private readonly BackgroundThread _thread = new("snapshots");
     private long _hinted;
     private bool _away;
 
@@ -46,9 +47,12 @@ internal sealed class SnapshotRefresher(
         base.Dispose();
         _poke.Dispose();
         _pending.Dispose();
+        _thread.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _thread.RunAsync(() => RefreshAsync(stoppingToken));
+
+    private async Task RefreshAsync(CancellationToken stoppingToken)
     {
         using var subscription = redis.Client?.Subscribe(InternalApi.RevisionChannel, Hint);
         var applying = ApplyAsync(stoppingToken);
@@ -93,7 +97,7 @@ internal sealed class SnapshotRefresher(
         using var response = await catalog.FollowAsync(have, leave.Token);
         if (response is null)
         {
-            await FetchWholeAsync(leave.Token, stoppingToken);
+            await FetchWholeAsync(leave.Token);
             Back();
             return false;
         }
@@ -163,16 +167,15 @@ internal sealed class SnapshotRefresher(
         }
     }
 
-    private async Task FetchWholeAsync(CancellationToken cancellationToken, CancellationToken stoppingToken)
+    private async Task FetchWholeAsync(CancellationToken cancellationToken)
     {
         if (await catalog.FetchSnapshotAsync(cancellationToken) is { } json)
         {
-            // Off this thread, which may be a socket's: compiling takes longer than its other requests should wait.
-            await Task.Run(() => active.TryApply(json, keep: true), stoppingToken);
+            active.TryApply(json, keep: true);
         }
     }
 
-    private Task ApplyAsync(CancellationToken stoppingToken) => Task.Run(async () =>
+    private async Task ApplyAsync(CancellationToken stoppingToken)
     {
         while (true)
         {
@@ -186,7 +189,7 @@ internal sealed class SnapshotRefresher(
                 logger.SnapshotRefused(manifest.Revision, e.Message);
             }
         }
-    }, stoppingToken);
+    }
 
     private Task KeepAsync(CancellationToken stoppingToken) => Task.Run(async () =>
     {

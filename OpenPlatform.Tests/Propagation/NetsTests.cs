@@ -129,7 +129,7 @@ public sealed class NetsTests(CatalogFixture fixture, ITestOutputHelper output) 
     });
 
     private static Task<GatewayHost> GatewayAsync(params (string Key, string Value)[] settings) => GatewayHost.StartAsync(catalog: null, untilReady: false, settings:
-        [("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper), .. settings]);
+        [("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:EnvelopeKey", CatalogServer.EnvelopeKey), .. settings]);
 
     private static async Task<(string Key, string Path, string Api, string Version)> CallerAsync(HttpClient admin, Uri backend)
     {

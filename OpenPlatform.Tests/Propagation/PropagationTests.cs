@@ -253,7 +253,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
 
     private static Task<GatewayHost> GatewayAsync(CatalogServer catalog, params (string Key, string Value)[] settings) => GatewayHost.StartAsync(catalog: null, settings:
     [
-        ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper),
+        ("OpenPlatform:ServiceToken", CatalogServer.ServiceToken), ("OpenPlatform:KeyPepper", CatalogServer.Pepper), ("OpenPlatform:EnvelopeKey", CatalogServer.EnvelopeKey),
         ("services:catalog:http:0", catalog.Anonymous().BaseAddress!.ToString()), ("OpenPlatform:Gateway:Snapshots:PollInterval", "00:00:02"), .. settings,
     ]);
 
