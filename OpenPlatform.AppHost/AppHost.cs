@@ -37,8 +37,7 @@ var orders = builder.AddProject<Projects.Orders>("orders")
     .WithHttpHealthCheck("/health");
 
 var gateway = builder.AddProject<Projects.OpenPlatform_Gateway>("gateway")
-    .WithReplicas(2)
-    .DisableForwardedHeaders()                                       // the gateway believes its TrustedProxies and nobody else
+    .WithReplicas(2).DisableForwardedHeaders()                       // it believes its TrustedProxies and nobody else
     .WithReference(catalog).WaitFor(catalog)
     .WithReference(redis).WaitFor(redis)
     .WithReference(orders).WaitFor(orders)

@@ -57,13 +57,13 @@ public sealed class BackupTests(ITestOutputHelper output) : IAsyncLifetime
             using var written = CancellationTokenSource.CreateLinkedTokenSource(Stop);
             var writes = Task.Run(() => WriteAsync(admin, acknowledged, written.Token), Stop);
             await Eventually.TrueAsync(() => acknowledged.Count >= 20);
+            var before = acknowledged.Keys.ToArray();
             string point;
             await using (var connection = new NpgsqlConnection(database))
             {
                 point = (await connection.ExecuteScalarAsync<string>("select clock_timestamp()::text"))!;
             }
 
-            var before = acknowledged.Keys.ToArray();
             await Eventually.TrueAsync(() => acknowledged.Count >= before.Length + 20);
 
             // 2. The server is gone, for good.
