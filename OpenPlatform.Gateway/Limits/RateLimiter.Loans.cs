@@ -8,8 +8,6 @@ internal sealed partial class RateLimiter
     /// <summary>Between two questions to a catalog that did not answer, µs.</summary>
     private const long AskEvery = 1_000_000;
 
-    private static long _awaited;
-
     private readonly TimeSpan _deadline;
     private readonly Lock _loanLock = new();
     private long _waiting; // units
@@ -35,9 +33,6 @@ internal sealed partial class RateLimiter
     private long _aloneUntil; // µs of the clock: the catalog did not answer, do not ask again before
     private Task? _asking;
 
-    /// <summary>Requests of this process that have waited for a loan so far.</summary>
-    public static long Awaited => Volatile.Read(ref _awaited);
-
     /// <summary>The time by which buckets fill: in a calendar period it stands still.</summary>
     private long BucketTime(long now) => IsQuota ? 0 : now;
 
@@ -47,7 +42,7 @@ internal sealed partial class RateLimiter
         cost = Math.Min(cost, Limit.Capacity);
         var deadline = _clock.Now + (long)_deadline.TotalMicroseconds;
         Interlocked.Add(ref _waiting, cost);
-        Interlocked.Increment(ref _awaited);
+        _lender.CountWaiter();
         try
         {
             if (!_lender.IsUsable && Volatile.Read(ref _mustAsk))

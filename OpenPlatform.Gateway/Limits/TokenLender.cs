@@ -108,12 +108,18 @@ internal sealed class TokenLender(IRedis? redis, MonotonicClock clock)
 
     private int _suspect;
     private long _nextProbe;
+    private long _awaited;
+
+    /// <summary>Requests of this gateway that have waited for a loan so far.</summary>
+    public long Awaited => Volatile.Read(ref _awaited);
 
     /// <summary>False: this gateway is alone, and its own count is the truth.</summary>
     public bool HasRedis => redis is not null;
 
     /// <summary>True while loans can be expected at once. False: decide locally.</summary>
     public bool IsUsable => redis is { IsAvailable: true } && Volatile.Read(ref _suspect) == 0;
+
+    public void CountWaiter() => Interlocked.Increment(ref _awaited);
 
     /// <summary>True for one caller every now and then while Redis is not usable: it may try a loan in the background.</summary>
     public bool MayProbe()

@@ -19,7 +19,7 @@ internal sealed class StateMetrics
         meter.CreateObservableGauge("openplatform.gateway.instances", () => States(instances), "{instance}", "Instances of all backends, by openplatform.state.");
         meter.CreateObservableGauge("openplatform.gateway.limiters", () => limiters.Count, "{limiter}", "Limits in use on this gateway.");
         meter.CreateObservableGauge("openplatform.gateway.limits.local", () => lender.HasRedis && !lender.IsUsable ? 1 : 0, "1", "1 while limits are kept without Redis although there is one.");
-        meter.CreateObservableCounter("openplatform.gateway.limits.awaited", () => RateLimiter.Awaited, "{request}", "Requests that waited for Redis: exact limits, and small ones near their end.");
+        meter.CreateObservableCounter("openplatform.gateway.limits.awaited", () => lender.Awaited, "{request}", "Requests that waited for Redis: exact limits, and small ones near their end.");
         var delay = meter.CreateHistogram("openplatform.gateway.snapshot.delay", "s", "From the moment a revision was written to its being in force here.", tags: null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] });
         snapshots.Applied += () => Arrived(snapshots.Current, delay);

@@ -76,9 +76,9 @@ public sealed class LimitsOnRedisTests(RedisServerFixture server) : LimitTests(s
             Server.Freeze();
             try
             {
-                var before = RateLimiter.Awaited;
+                var before = lender.Awaited;
                 await TimeAsync(frozen);
-                waited += RateLimiter.Awaited - before;
+                waited += lender.Awaited - before;
             }
             finally
             {
