@@ -21,7 +21,9 @@ using OpenPlatform.Catalog.Subscriptions;
 using OpenPlatform.Catalog.Tokens;
 using OpenPlatform.Catalog.Usage;
 using OpenPlatform.Catalog.Webhooks;
+using OpenPlatform.ServiceDefaults.Deployment;
 
+ServiceStart.Prepare(typeof(CatalogApp).Assembly);
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();                   // telemetry, health, discovery
 builder.AddRedisClient("redis");                // revisions are announced there
@@ -111,5 +113,5 @@ app.MapOpenApi().AllowAnonymous();
 app.MapDefaultEndpoints();
 
 var storage = app.Services.GetRequiredService<StorageState>();
-await app.RunAsync();
+await app.RunServiceAsync();
 return storage.HasFailed ? 1 : 0;

@@ -1,3 +1,4 @@
+using OpenPlatform.Gateway;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Authorization;
 using OpenPlatform.Gateway.Context;
@@ -21,7 +22,9 @@ using OpenPlatform.Gateway.StandAlone;
 using OpenPlatform.Gateway.State;
 using OpenPlatform.Gateway.Usage;
 using OpenPlatform.Gateway.Warmup;
+using OpenPlatform.ServiceDefaults.Deployment;
 
+ServiceStart.Prepare(typeof(GatewayApp).Assembly);
 if (GatewayCommand.Answer(args, Console.Out) is { } exitCode)
 {
     return exitCode;
@@ -48,6 +51,7 @@ if (builder.Configuration.SnapshotFile() is { } file)
 }
 else
 {
+    SharedSecrets.Require(builder.Configuration);
     builder.AddSnapshots();
     builder.Services.AddSingleton<UsageSpool>().AddHostedService<UsageShipper>();
 }
@@ -59,7 +63,6 @@ builder.Services.AddWarmup();
 
 var app = builder.Build();
 var snapshots = app.Services.GetRequiredService<ActiveSnapshot>();
-_ = app.Services.GetRequiredService<ApiKeyAuthenticator>(); // a missing pepper stops the start, not the first request
 
 // Top to bottom is the order in which a request meets the steps; the right column is how it may end there.
 app.UseWhen(context => !RequestContext.IsProbe(context, snapshots), static pipeline => pipeline.UseObserved(static steps =>
@@ -82,5 +85,5 @@ app.UseWhen(context => !RequestContext.IsProbe(context, snapshots), static pipel
 
 app.UseRouting();
 app.MapDefaultEndpoints();                                 // /health, /alive
-app.Run();
+await app.RunServiceAsync();
 return 0;

@@ -4,6 +4,7 @@ using OpenPlatform.ServiceDefaults.Redis;
 #if !ASPIRE_PACKAGES
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
+using OpenPlatform.ServiceDefaults.Deployment;
 using OpenPlatform.ServiceDefaults.Redis.InRepo;
 #endif
 
@@ -27,7 +28,7 @@ internal static class AspireLibraries
             var text = services.GetRequiredService<IConfiguration>().GetConnectionString(name);
             if (string.IsNullOrWhiteSpace(text))
             {
-                throw new InvalidOperationException(
+                throw new StartRefusedException(
                     $"ConnectionStrings:{name} is not set. Set ConnectionStrings__{name}=host:port,password=… or start the service from the AppHost.");
             }
 
@@ -38,7 +39,7 @@ internal static class AspireLibraries
             }
             catch (FormatException e)
             {
-                throw new InvalidOperationException($"ConnectionStrings:{name}: {e.Message}", e);
+                throw new StartRefusedException($"ConnectionStrings:{name}: {e.Message}", e);
             }
         });
 #endif

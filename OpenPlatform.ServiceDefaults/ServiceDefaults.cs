@@ -17,6 +17,7 @@ public static class ServiceDefaults
         where TBuilder : IHostApplicationBuilder
     {
         ProbeCommand.AnswerIfAsked(Environment.GetCommandLineArgs());
+        builder.AddServiceStart();
         builder.AddSecretFiles();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.AddServiceIdentity();

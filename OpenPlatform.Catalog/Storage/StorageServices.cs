@@ -2,6 +2,7 @@ using System.Data;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
+using OpenPlatform.ServiceDefaults.Deployment;
 
 namespace OpenPlatform.Catalog.Storage;
 
@@ -33,7 +34,7 @@ internal static class StorageServices
     /// <summary>A data source on <paramref name="text"/>. When it names several hosts, the primary among them is used, also after it changed.</summary>
     public static NpgsqlDataSource CreateDataSource(string text, string name, ILoggerFactory loggers)
     {
-        var connection = new NpgsqlConnectionStringBuilder(text);
+        var connection = Parse(text, name);
         var given = new System.Data.Common.DbConnectionStringBuilder { ConnectionString = text }.Keys.Cast<string>()
             .Select(static key => key.Replace(" ", "", StringComparison.Ordinal)).ToHashSet(StringComparer.OrdinalIgnoreCase);
         // A frozen server must cost a caller seconds, not the drivers' 15 and 30.
@@ -75,9 +76,21 @@ internal static class StorageServices
             : builder.Build();
     }
 
+    private static NpgsqlConnectionStringBuilder Parse(string text, string name)
+    {
+        try
+        {
+            return new(text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new StartRefusedException($"ConnectionStrings:{name} cannot be read: {e.Message}", e); // which names the keyword, not the text
+        }
+    }
+
     private static string Required(IConfiguration configuration) => configuration.GetConnectionString(ConnectionName) is { } text && !string.IsNullOrWhiteSpace(text)
         ? text
-        : throw new InvalidOperationException(
+        : throw new StartRefusedException(
             $"ConnectionStrings:{ConnectionName} is not set. Set it, for example as the environment variable ConnectionStrings__{ConnectionName}=Host=…;Database=…;Username=…;Password=….");
 
     // timestamptz comes as a DateTime of kind Utc; the domain speaks DateTimeOffset.

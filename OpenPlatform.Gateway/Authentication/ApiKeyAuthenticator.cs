@@ -19,14 +19,7 @@ internal sealed class ApiKeyAuthenticator
 
     public ApiKeyAuthenticator(IConfiguration configuration, CredentialUses uses, TimeProvider time)
     {
-        var pepper = configuration["OpenPlatform:KeyPepper"];
-        if (string.IsNullOrEmpty(pepper))
-        {
-            throw new InvalidOperationException(
-                "OpenPlatform:KeyPepper is not set. Give the gateway the same pepper as the catalog: without it no API key can be recognised.");
-        }
-
-        _pepper = Encoding.UTF8.GetBytes(pepper);
+        _pepper = Encoding.UTF8.GetBytes(configuration["OpenPlatform:KeyPepper"]!); // SharedSecrets, DeploymentSecrets
         _uses = uses;
         _time = time;
     }

@@ -4,6 +4,7 @@ using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.Authentication.Tokens;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.ServiceDefaults.Deployment;
 
 namespace OpenPlatform.Gateway.Authentication;
 
@@ -117,7 +118,7 @@ internal sealed class IdentityCompiler : IDisposable
         }
         catch (FormatException e)
         {
-            throw new InvalidOperationException($"{name} {e.Message}", e);
+            throw new StartRefusedException($"{name} {e.Message}", e);
         }
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.State;
 
 namespace OpenPlatform.Gateway.Instances;
 
@@ -27,12 +28,12 @@ internal sealed class FileSource(
         }
 
         active.Applied += Poke;
-        FileSystemWatcher? watcher = null;
+        using var watch = new FolderWatch(folder, Poke, logger);
         try
         {
             while (!stoppingToken.IsCancellationRequested)
             {
-                watcher ??= Watch(folder);
+                watch.Begin(options.Value.FilePoll);
                 Look(folder);
                 using var timer = time.CreateTimer(_ => Poke(), null, options.Value.FilePoll, Timeout.InfiniteTimeSpan);
                 await ((Task)_poke.WaitAsync(stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -41,7 +42,6 @@ internal sealed class FileSource(
         finally
         {
             active.Applied -= Poke;
-            watcher?.Dispose();
         }
     }
 
@@ -79,30 +79,12 @@ internal sealed class FileSource(
     {
         try
         {
-            var file = new FileInfo(path);
+            var file = LinkedFile.Of(path);
             return !file.Exists ? null : file.Length <= InstanceFile.MaxBytes ? File.ReadAllBytes(path) : throw new IOException($"is larger than {InstanceFile.MaxBytes} bytes");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             logger.InstanceFileRefused(Path.GetFileNameWithoutExtension(path), e.Message);
-            return null;
-        }
-    }
-
-    /// <summary>Null as long as there is no such folder; then the interval has to do.</summary>
-    private FileSystemWatcher? Watch(string folder)
-    {
-        try
-        {
-            var watcher = new FileSystemWatcher(folder);
-            watcher.Changed += (_, _) => Poke();
-            watcher.Created += (_, _) => Poke();
-            watcher.Renamed += (_, _) => Poke();
-            watcher.EnableRaisingEvents = true;
-            return watcher;
-        }
-        catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
-        {
             return null;
         }
     }

@@ -1,9 +1,9 @@
 using System.Text.Json;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Primitives;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.State;
+using OpenPlatform.ServiceDefaults.Deployment;
 
 namespace OpenPlatform.Gateway.StandAlone;
 
@@ -21,7 +21,7 @@ internal sealed class SnapshotFileWatcher(SnapshotFile file, ActiveSnapshot acti
         _seen = Version();
         if (!Apply())
         {
-            throw new InvalidOperationException($"{file.Path} cannot be served; its problems are above.");
+            throw new StartRefusedException($"{file.Path} cannot be served; its problems are above.");
         }
 
         await base.StartAsync(cancellationToken);
@@ -30,14 +30,16 @@ internal sealed class SnapshotFileWatcher(SnapshotFile file, ActiveSnapshot acti
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // The watcher tells at once; the poll is the net for file systems that tell nothing (network shares, mounted ConfigMaps).
-        using var folder = new PhysicalFileProvider(Path.GetDirectoryName(file.Path)!);
+        var changed = NewChange();
+        using var watch = new FolderWatch(Path.GetDirectoryName(file.Path)!, () => Volatile.Read(ref changed).TrySetResult(), logger);
         while (!stoppingToken.IsCancellationRequested)
         {
-            var changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            using var watch = ChangeToken.OnChange(() => folder.Watch(Path.GetFileName(file.Path)), () => changed.TrySetResult());
+            watch.Begin(options.Value.PollInterval);
+            var change = NewChange();
+            Volatile.Write(ref changed, change);
             if (Version() == _seen)
             {
-                await Task.WhenAny(changed.Task, Task.Delay(options.Value.PollInterval, time, stoppingToken));
+                await Task.WhenAny(change.Task, Task.Delay(options.Value.PollInterval, time, stoppingToken));
             }
 
             // An editor writes in several steps: what is half there is refused, and read again when the rest has come.
@@ -48,6 +50,8 @@ internal sealed class SnapshotFileWatcher(SnapshotFile file, ActiveSnapshot acti
             }
         }
     }
+
+    private static TaskCompletionSource NewChange() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private bool Apply()
     {
@@ -60,5 +64,5 @@ internal sealed class SnapshotFileWatcher(SnapshotFile file, ActiveSnapshot acti
         return snapshot is not null && active.TryApply(JsonSerializer.SerializeToUtf8Bytes(snapshot, SnapshotJson.Default.Snapshot), keep: false);
     }
 
-    private (DateTime Written, long Length) Version() => new FileInfo(file.Path) is { Exists: true } info ? (info.LastWriteTimeUtc, info.Length) : default;
+    private (DateTime Written, long Length) Version() => LinkedFile.Of(file.Path) is { Exists: true } info ? (info.LastWriteTimeUtc, info.Length) : default;
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using OpenPlatform.ServiceDefaults.Deployment;
 
 namespace OpenPlatform.Gateway.State;
 
@@ -27,7 +28,7 @@ internal sealed class StateDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidOperationException(
+            throw new StartRefusedException(
                 $"The state directory {Root} cannot be used: {e.Message} Set OpenPlatform:StateDirectory to a folder this process may write to.", e);
         }
     }

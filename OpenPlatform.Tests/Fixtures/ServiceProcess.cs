@@ -28,11 +28,12 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     /// <param name="assembly">File name beside the tests, for example <c>Orders.dll</c>.</param>
     /// <param name="settings">Environment variables; <c>ASPNETCORE_URLS</c> is set already.</param>
-    public static async Task<ServiceProcess> StartAsync(string assembly, IReadOnlyDictionary<string, string> settings)
+    /// <param name="through">A command that ends by becoming the one whose words follow it; null: none.</param>
+    public static async Task<ServiceProcess> StartAsync(string assembly, IReadOnlyDictionary<string, string> settings, string[]? through = null)
     {
-        var start = new ProcessStartInfo("dotnet")
+        string[] command = [.. through ?? [], "dotnet", Path.Combine(AppContext.BaseDirectory, assembly)];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
-            ArgumentList = { Path.Combine(AppContext.BaseDirectory, assembly) },
             WorkingDirectory = AppContext.BaseDirectory,
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -1,5 +1,7 @@
+using OpenPlatform.ServiceDefaults.Deployment;
 using Orders;
 
+ServiceStart.Prepare(typeof(OrdersApp).Assembly);
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddInstanceLease();
@@ -15,7 +17,7 @@ app.MapDefaultEndpoints();
 app.MapOpenApi();
 app.MapOrders();
 app.MapTrouble();
-app.Run();
+await app.RunServiceAsync();
 
 namespace Orders
 {

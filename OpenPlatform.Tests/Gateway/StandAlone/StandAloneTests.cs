@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Gateway.StandAlone;
@@ -50,6 +52,74 @@ public sealed class StandAloneTests : IDisposable
         await File.WriteAllTextAsync(FilePath, Document(backend) + "# repaired\n", Stop);
         await Eventually.TrueAsync(() => gateway.Snapshot.Current?.Revision == 3);
         Assert.Equal(HttpStatusCode.NotFound, await CallAsync(client, "/shop/v1/orders"));
+    }
+
+    [Fact]
+    public async Task A_file_behind_links_that_are_replaced_is_read_again()
+    {
+        // As Kubernetes mounts a ConfigMap: gateway.yaml → ..data/gateway.yaml, and ..data → a folder for each version.
+        await using var backend = await TestBackend.StartAsync();
+        await WriteVersionAsync("..1", Document(backend));
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "..data"), "..1");
+        File.CreateSymbolicLink(FilePath, "..data/gateway.yaml");
+        await using var gateway = await GatewayHost.StartAsync(catalog: null, settings: ("snapshot", FilePath));
+
+        await WriteVersionAsync("..2", Document(backend).Replace("/orders/v1", "/shop/v1", StringComparison.Ordinal));
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "..data_tmp"), "..2");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs mv -T.");
+        Assert.True(await RunsAsync(["mv", "-T", Path.Combine(_folder, "..data_tmp"), Path.Combine(_folder, "..data")])); // in one step
+
+        await Eventually.TrueAsync(() => gateway.Snapshot.Current?.Revision == 2);
+        using var client = gateway.Client("key-in-the-file");
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(client, "/shop/v1/orders"));
+
+        Task WriteVersionAsync(string folder, string document)
+        {
+            Directory.CreateDirectory(Path.Combine(_folder, folder));
+            return File.WriteAllTextAsync(Path.Combine(_folder, folder, "gateway.yaml"), document, Stop);
+        }
+    }
+
+    [Theory]
+    [InlineData("instances")]
+    [InlineData("watches")]
+    public async Task Where_the_system_refuses_to_watch_the_gateway_says_so_once_and_looks_at_its_interval(string exhausted)
+    {
+        // The namespace of this process alone has none left; the limits of the machine are as they were.
+        string[] without = ["unshare", "-Ur", "sh", "-c", $"echo 0 > /proc/sys/user/max_inotify_{exhausted} && exec \"$@\"", "sh", "env", "-u", "DOTNET_hostBuilder__reloadConfigOnChange"]; // unset, as everywhere but in tests
+        Assert.SkipUnless(OperatingSystem.IsLinux() && await RunsAsync([.. without, "true"]), "User namespaces are not allowed here.");
+        await using var backend = await TestBackend.StartAsync();
+        await File.WriteAllTextAsync(FilePath, Document(backend), Stop);
+        var instances = Directory.CreateDirectory(Path.Combine(_folder, "instances")).FullName;
+        await using var gateway = await ServiceProcess.StartAsync("OpenPlatform.Gateway.dll", Processes.Environment(
+        [
+            ("snapshot", FilePath), ("OpenPlatform:StateDirectory", Path.Combine(_folder, "state")), ("OpenPlatform:Gateway:Warmup:Requests", "0"),
+            ("OpenPlatform:Gateway:Snapshots:PollInterval", "00:00:01"), ("OpenPlatform:Gateway:Instances:Directory", instances), ("OpenPlatform:Gateway:Instances:FilePoll", "00:00:00.1"),
+        ]), through: without);
+        using var client = new HttpClient { BaseAddress = gateway.Address, DefaultRequestHeaders = { { "X-Api-Key", "key-in-the-file" } } };
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(client, "/orders/v1/orders"));
+
+        await File.WriteAllTextAsync(FilePath, Document(backend).Replace("/orders/v1", "/shop/v1", StringComparison.Ordinal), Stop);
+        await Eventually.TrueAsync(async () => await CallAsync(client, "/shop/v1/orders") == HttpStatusCode.OK);
+
+        foreach (var folder in (string[])[_folder, instances])
+        {
+            Assert.Single(gateway.Output.Split('\n'), line => line.Contains($"Changes in {folder} ", StringComparison.Ordinal) && line.Contains($"fs.inotify.max_user_{exhausted}", StringComparison.Ordinal));
+        }
+    }
+
+    private static async Task<bool> RunsAsync(string[] command)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardError = true })!;
+            await process.WaitForExitAsync(Stop);
+            return process.ExitCode == 0;
+        }
+        catch (Win32Exception)
+        {
+            return false;
+        }
     }
 
     [Fact]
