@@ -100,7 +100,7 @@ internal sealed class AuthenticationMiddleware(
         if (refusal == Refusal.IssuerKeysUnavailable)
         {
             headers.RetryAfter = "1";
-            return refusals.WriteAsync(context, request, refusal);
+            return refusals.WriteAsync(this, request, refusal);
         }
 
         // RFC 6750, 3.1: no error code when nothing was presented.
@@ -112,6 +112,6 @@ internal sealed class AuthenticationMiddleware(
             headers["Accept-Signature"] = AcceptSignature;
         }
 
-        return refusals.WriteAsync(context, request, refusal);
+        return refusals.WriteAsync(this, request, refusal);
     }
 }

@@ -25,7 +25,7 @@ internal sealed class AuthorizationMiddleware(StepDelegate next, ReplayGuard rep
             context.Response.Headers.WWWAuthenticate = request.Operation.Scopes!.Challenge;
         }
 
-        return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
+        return refusal != Refusal.None ? refusals.WriteAsync(this, request, refusal)
             : request.Signed is { } signed ? OnceAsync(context, request, signed)
             : next(request);
     }
@@ -70,6 +70,6 @@ internal sealed class AuthorizationMiddleware(StepDelegate next, ReplayGuard rep
         }
 
         context.Response.Headers.WWWAuthenticate = request.Subscription.Plan.Challenge;
-        await refusals.WriteAsync(context, request, refusal);
+        await refusals.WriteAsync(this, request, refusal);
     }
 }

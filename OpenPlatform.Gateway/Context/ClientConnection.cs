@@ -22,6 +22,9 @@ internal sealed class ClientConnection(CancellationToken closed) : IDisposable
     /// <summary>The key it presented last.</summary>
     public KnownKey Key { get; } = new();
 
+    /// <summary>The last request on it was refused: the next one is timed, so that who is refused again and again can be told why to the µs.</summary>
+    public bool WasRefused { get; set; }
+
     public bool HasLeft => closed.IsCancellationRequested;
 
     /// <summary>From now on the end of this connection ends what it waits for: one registration a connection, none a request.</summary>

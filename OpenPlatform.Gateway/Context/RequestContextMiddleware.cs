@@ -19,6 +19,6 @@ internal sealed class RequestContextMiddleware(StepDelegate next, Drain drain, R
         }
 
         request.Http.Response.Headers.RetryAfter = "1";
-        return refusals.WriteAsync(request.Http, request, Refusal.NotReady);
+        return refusals.WriteAsync(this, request, Refusal.NotReady);
     }
 }

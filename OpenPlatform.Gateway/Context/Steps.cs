@@ -61,7 +61,8 @@ internal sealed class Steps(IServiceProvider services)
         return run(request);
     };
 
-    private static string NameOf(Type step)
+    /// <summary>What <see cref="Names"/> calls a step.</summary>
+    public static string NameOf(Type step)
     {
         var name = step.Name.EndsWith(Suffix, StringComparison.Ordinal) ? step.Name[..^Suffix.Length] : step.Name;
         return string.Concat(name.Select(static (c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));

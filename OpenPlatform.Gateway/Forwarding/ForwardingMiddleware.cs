@@ -266,7 +266,7 @@ internal sealed class ForwardingMiddleware(
             headers[DegradedAnswers.StatusHeader] = status;
         }
 
-        return refusals.WriteAsync(context, request, failure);
+        return refusals.WriteAsync(this, request, failure);
     }
 
     private static Outcome OutcomeOf(ForwarderError error, Refusal failure, HttpContext context) => failure switch

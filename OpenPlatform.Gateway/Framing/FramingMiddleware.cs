@@ -23,12 +23,12 @@ internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalW
 
         if (guard is { IsRefused: true })
         {
-            return refusals.WriteAsync(context, request, guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
+            return refusals.WriteAsync(this, request, guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
         }
 
         if (guard is null && !HasFieldNames(context.Request.Headers))
         {
-            return refusals.WriteAsync(context, request, Refusal.BadFraming);
+            return refusals.WriteAsync(this, request, Refusal.BadFraming);
         }
 
         if (guard is { Request.IsWebSocket: true } || WebSockets.IsExtendedConnect(context))
@@ -37,7 +37,7 @@ internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalW
         }
 
         return PathGuard.IsAmbiguous(context.Features.Get<IHttpRequestFeature>()!.RawTarget, context.Request.Path.Value)
-            ? refusals.WriteAsync(context, request, Refusal.AmbiguousPath)
+            ? refusals.WriteAsync(this, request, Refusal.AmbiguousPath)
             : next(request);
     }
 

@@ -33,7 +33,7 @@ internal sealed class LifecycleMiddleware(StepDelegate next, RefusalWriter refus
 
         if (lifecycle.Retired)
         {
-            return refusals.WriteAsync(context, request, Refusal.VersionRetired, lifecycle.SuccessorMember);
+            return refusals.WriteAsync(this, request, Refusal.VersionRetired, lifecycle.SuccessorMember);
         }
 
         if (lifecycle.IsBlocked(time.GetUtcNow(), out var left))
@@ -43,7 +43,7 @@ internal sealed class LifecycleMiddleware(StepDelegate next, RefusalWriter refus
                 context.Response.Headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
             }
 
-            return refusals.WriteAsync(context, request, Refusal.VersionBlocked, lifecycle.ReasonMember);
+            return refusals.WriteAsync(this, request, Refusal.VersionBlocked, lifecycle.ReasonMember);
         }
 
         return next(request);

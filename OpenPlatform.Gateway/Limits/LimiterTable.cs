@@ -15,9 +15,9 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
 
     /// <summary>Allocates only at the first request of a subscription, or of a subscription at an operation with limits of its own.</summary>
     public LimitSet For(SubscriptionEntry subscription, OperationEntry operation) => operation.OwnLimits is { } own
-        ? own.Sets.TryGetValue(subscription, out var set) ? set : own.Sets.GetOrAdd(subscription, Create(subscription, operation, own.Models))
+        ? own.Sets.TryGetValue(subscription, out var set) ? set : own.Sets.GetOrAdd(subscription, Create(_limiters, subscription, operation, own.Models))
         : subscription.Limits is { } known && ReferenceEquals(known.Api, operation.Api) ? known
-        : subscription.Limits = Create(subscription, operation, []);
+        : subscription.Limits = Create(_limiters, subscription, operation, []);
 
     /// <summary>Those in use, for operators: key, what is left here, seconds until all is back, whether Redis or this gateway decides.</summary>
     public IEnumerable<(string Key, long Left, long ResetSeconds)> Describe() =>
@@ -38,7 +38,10 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
         }
     }
 
-    private LimitSet Create(SubscriptionEntry subscription, OperationEntry operation, IReadOnlyList<RateLimitModel> own)
+    /// <summary>Gives a subscription limiters of its own: those of the warm-up, which are nobody's limit in use.</summary>
+    public void SetApart(SubscriptionEntry subscription, OperationEntry operation) => subscription.Limits = Create(new(StringComparer.Ordinal), subscription, operation, []);
+
+    private LimitSet Create(ConcurrentDictionary<string, RateLimiter> limiters, SubscriptionEntry subscription, OperationEntry operation, IReadOnlyList<RateLimitModel> own)
     {
         var application = subscription.ApplicationId.ToString("N");
         var plan = $"{application}:{subscription.Plan.PlanId:N}";
@@ -52,11 +55,11 @@ internal sealed class LimiterTable(TokenLender lender, MonotonicClock clock, Gat
             .. subscription.Plan.Quotas.Select(quota => Get(
                 plan, RateLimit.Of(quota), history is null ? null : new(history, subscription.ApplicationId, subscription.Plan.PlanId))),
         ]);
-    }
 
-    private RateLimiter Get(string scope, RateLimit limit, QuotaOwner? owner = null) => _limiters.GetOrAdd(
-        $"openplatform:limit:{{{scope}:{limit.Name}:{limit.Capacity}{(limit.Exact ? ":exact" : "")}}}",
-        key => new(key, limit, options.Value.LoanDeadline, lender, clock, gateways, time, owner));
+        RateLimiter Get(string scope, RateLimit limit, QuotaOwner? owner = null) => limiters.GetOrAdd(
+            $"openplatform:limit:{{{scope}:{limit.Name}:{limit.Capacity}{(limit.Exact ? ":exact" : "")}}}",
+            key => new(key, limit, options.Value.LoanDeadline, lender, clock, gateways, time, owner));
+    }
 }
 
 /// <summary>The limits of one operation, and the sets that the subscriptions have met there so far.</summary>

@@ -134,6 +134,6 @@ internal sealed class RateLimitMiddleware(StepDelegate next, LimiterTable limite
         headers.RetryAfter = seconds.ToString();
         headers[RateLimitFields.LimitHeader] = $"\"{request.TightestLimit!.Limit.Name}\";r=0;t={seconds}";
         headers[RateLimitFields.PolicyHeader] = request.Limits!.Policy;
-        return refusals.WriteAsync(request.Http, request, request.TightestLimit.IsQuota ? Refusal.QuotaUsedUp : Refusal.RateLimited);
+        return refusals.WriteAsync(this, request, request.TightestLimit.IsQuota ? Refusal.QuotaUsedUp : Refusal.RateLimited);
     }
 }

@@ -32,26 +32,29 @@ internal sealed class StepClock
 }
 
 /// <summary>What one step made of a request.</summary>
-/// <param name="Microseconds">Until the next step began; the last step's until the end.</param>
+/// <param name="Microseconds">Until the next step began; the last step's until the end. Null when the request was not timed.</param>
 /// <param name="Decision">For example the operation, the application, the limit and what it leaves.</param>
-internal sealed record StepDecision(string Step, double Microseconds, string? Decision);
+internal sealed record StepDecision(string Step, double? Microseconds, string? Decision);
 
 /// <summary>What became of one request.</summary>
-/// <param name="Steps">Empty when the request was not timed.</param>
 internal sealed record RequestDecisions(
-    string RequestId, DateTimeOffset At, string Method, int Status, string? Refusal, string? Route, Guid? Application, string? Plan, string? Instance, double Microseconds,
+    string RequestId, DateTimeOffset At, string Method, int Status, string? Refusal, string? Route, Guid? Application, Guid? Plan, string? Instance, double Microseconds,
     IReadOnlyList<StepDecision> Steps);
 
 /// <summary>The last requests that were sampled or refused.</summary>
 internal sealed class DecisionRing(IOptions<ObservabilityOptions> options)
 {
-    private readonly RequestDecisions?[] _kept = new RequestDecisions?[options.Value.DecisionsKept];
+    private readonly RecordedRequest?[] _kept = new RecordedRequest?[options.Value.DecisionsKept];
     private long _next = -1;
 
-    public void Add(RequestDecisions request) => Volatile.Write(ref _kept[Interlocked.Increment(ref _next) % _kept.Length], request);
+    public void Add(RecordedRequest request) => Volatile.Write(ref _kept[Interlocked.Increment(ref _next) % _kept.Length], request);
 
     /// <summary>Newest first.</summary>
-    public IEnumerable<RequestDecisions> Latest()
+    public IEnumerable<RequestDecisions> Latest() => Kept().Select(static request => request.Explain());
+
+    public RequestDecisions? Find(string requestId) => Kept().FirstOrDefault(request => request.RequestId == requestId)?.Explain();
+
+    private IEnumerable<RecordedRequest> Kept()
     {
         var newest = Volatile.Read(ref _next);
         for (var i = newest; i >= 0 && i > newest - _kept.Length; i--)
@@ -62,6 +65,4 @@ internal sealed class DecisionRing(IOptions<ObservabilityOptions> options)
             }
         }
     }
-
-    public RequestDecisions? Find(string requestId) => Latest().FirstOrDefault(request => request.RequestId == requestId);
 }

@@ -19,6 +19,9 @@ internal sealed partial class GatewayRequest
 {
     public RequestPurpose Purpose { get; init; }
 
+    /// <summary>The step that refused it; null: none, or a fault.</summary>
+    public IStep? RefusedBy { get; set; }
+
     /// <summary>When it entered each step; null: nobody wants to know.</summary>
     public StepClock? Clocked { get; set; }
 }

@@ -31,7 +31,8 @@ public sealed class ObservabilityOptions : IValidatableObject
     [Range(0.0, 1.0)]
     public double AccessLogSample { get; set; } = 0.1;
 
-    /// <summary>One of so many requests is timed step by step for <c>/explain</c>; 0: only refusals are kept, with their time in all.
+    /// <summary>One of so many requests is timed step by step for <c>/explain</c>; 0: only refusals are kept,
+    /// with what was decided and their time in all. What follows a refusal on a connection of HTTP/1 is timed, too, unless this is 0.
     /// 0 to 1,000,000, default 128.</summary>
     [Range(0, 1_000_000)]
     public int DecisionEvery { get; set; } = 128;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Options;
-using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
 
@@ -38,7 +37,7 @@ internal sealed class RequestObserver(
     {
         var began = Stopwatch.GetTimestamp();
         var begun = requests.Begin(request.Http.Request);
-        var isSample = _every > 0 && ++_count % _every == 0;
+        var isSample = _every > 0 && (++_count % _every == 0 || request.Client is { WasRefused: true });
         if (isSample)
         {
             request.Clocked = new();
@@ -72,7 +71,7 @@ internal sealed class RequestObserver(
         var request = contexts.Begin(context, RequestPurpose.Explanation);
         request.Clocked = new();
         await _rehearsed(request);
-        return Decisions(request, began);
+        return new RecordedRequest(request, _names, began, time.GetUtcNow()).Explain();
     }
 
     private async Task FinishAsync(Task running, GatewayRequest request, long began, int begun)
@@ -118,7 +117,8 @@ internal sealed class RequestObserver(
 
         if (request.Clocked is not null || refusal != Refusal.None)
         {
-            ring.Add(Decisions(request, began));
+            ring.Add(new(request, _names, began, time.GetUtcNow()));
+            request.Client?.WasRefused = refusal != Refusal.None;
         }
 
         if (Activity.Current is { IsAllDataRequested: true } span)
@@ -154,33 +154,4 @@ internal sealed class RequestObserver(
             span.SetTag("openplatform.backend", request.Backend.Model.Name).SetTag("openplatform.instance", instance.Prefix);
         }
     }
-
-    private RequestDecisions Decisions(GatewayRequest request, long began)
-    {
-        var end = Stopwatch.GetTimestamp();
-        var refusal = request.Refusal == Refusal.None ? null : RefusalTable.Shapes[request.Refusal].Slug;
-        StepDecision[] steps = request.Clocked is not { } clock ? [] : [.. clock.Read(end).Select(s => new StepDecision(_names[s.Step], Math.Round(s.Microseconds, 1), DecisionOf(_names[s.Step], request)))];
-        if (steps.Length > 0 && refusal is not null)
-        {
-            steps[^1] = steps[^1] with { Decision = "refused: " + refusal };
-        }
-
-        return new(
-            request.RequestId, time.GetUtcNow(), request.Http.Request.Method, request.Http.Response.StatusCode, refusal, request.Operation?.RouteText, request.Application?.ApplicationId,
-            request.Subscription?.Plan.PlanId.ToString(), request.Instance?.Prefix, Math.Round(Stopwatch.GetElapsedTime(began, end).TotalMicroseconds, 1), steps);
-    }
-
-    /// <summary>In the words of the step's own result.</summary>
-    private static string? DecisionOf(string step, GatewayRequest request) => step switch
-    {
-        "request-context" => $"revision {request.Snapshot.Revision}, client {request.Origin.AddressText}",
-        "route" when request.Operation is { } operation => $"{operation.Method} {operation.RouteText} ({operation.OperationId})",
-        "lifecycle" when request.Operation is { } operation => operation.Api.Lifecycle?.State ?? LifecycleStates.Published,
-        "authentication" when request.Application is { } application => $"application {application.ApplicationId}",
-        "authorization" when request.Subscription is { } subscription => $"subscription {subscription.SubscriptionId}, plan {subscription.Plan.PlanId}",
-        "rate-limit" => request.TightestLimit is { } limit ? $"{limit.Limit.Name}: {limit.Remaining().Left} left" : "no limit",
-        "split" when request.Backend is { } backend => $"backend {backend.Model.Name}",
-        "forwarding" when request.Instance is { } instance => $"instance {instance.Prefix}",
-        _ => null,
-    };
 }

@@ -26,7 +26,7 @@ internal sealed class ProtectionMiddleware(StepDelegate next, RefusalWriter refu
 
         if (!cors.TryAllow(context, method))
         {
-            return refusals.WriteAsync(context, request, Refusal.OriginNotAllowed);
+            return refusals.WriteAsync(this, request, Refusal.OriginNotAllowed);
         }
 
         context.Response.StatusCode = StatusCodes.Status204NoContent;

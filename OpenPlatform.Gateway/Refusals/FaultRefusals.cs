@@ -27,7 +27,7 @@ internal sealed partial class FaultRefusals(RefusalWriter refusals, ILogger<Faul
 
         request.Meter?.Withdraw();
         http.Response.Clear();
-        await refusals.WriteAsync(http, request, Refusal.InternalError);
+        await refusals.WriteAsync(null, request, Refusal.InternalError);
     }
 
     [LoggerMessage(LogLevel.Error, "A request failed by a fault of the gateway")]

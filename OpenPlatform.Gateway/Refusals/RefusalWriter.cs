@@ -29,10 +29,12 @@ internal sealed class RefusalWriter
     }
 
     /// <summary>Answers the request. Headers that belong to the refusal (<c>Allow</c>, <c>Retry-After</c>, …) are set by the caller.</summary>
+    /// <param name="step">Who refuses; null: a fault, wherever it was.</param>
     /// <param name="members">Further members of the problem as JSON, each with a comma before it; or empty.</param>
-    public Task WriteAsync(HttpContext context, GatewayRequest request, Refusal refusal, string members = "")
+    public Task WriteAsync(IStep? step, GatewayRequest request, Refusal refusal, string members = "")
     {
         request.Refusal = refusal;
+        request.RefusedBy = step;
         if (request.Purpose == RequestPurpose.Traffic)
         {
             _metrics.Refused(refusal);
@@ -40,6 +42,7 @@ internal sealed class RefusalWriter
 
         Activity.Current?.SetTag("openplatform.refusal", RefusalTable.Shapes[refusal].Slug);
 
+        var context = request.Http;
         var response = context.Response;
         response.StatusCode = RefusalTable.Shapes[refusal].Status;
         response.ContentType = ContentType;

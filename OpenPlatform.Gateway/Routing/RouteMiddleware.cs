@@ -16,7 +16,7 @@ internal sealed class RouteMiddleware(StepDelegate next, RefusalWriter refusals)
         var path = context.Request.Path.Value;
         if (string.IsNullOrEmpty(path))
         {
-            return refusals.WriteAsync(context, request, Refusal.AmbiguousPath);
+            return refusals.WriteAsync(this, request, Refusal.AmbiguousPath);
         }
 
         if (Preflight.TryRead(context.Request, out var asked) && request.Snapshot.Routes.Find(path, asked, out _) is { Api.Protection.Cors: not null } preflighted)
@@ -33,17 +33,17 @@ internal sealed class RouteMiddleware(StepDelegate next, RefusalWriter refusals)
                 lifecycle.Announce(context.Response.Headers);
                 if (lifecycle.Retired)
                 {
-                    return refusals.WriteAsync(context, request, Refusal.VersionRetired, lifecycle.SuccessorMember);
+                    return refusals.WriteAsync(this, request, Refusal.VersionRetired, lifecycle.SuccessorMember);
                 }
             }
 
             if (allow is null)
             {
-                return refusals.WriteAsync(context, request, Refusal.UnknownPath);
+                return refusals.WriteAsync(this, request, Refusal.UnknownPath);
             }
 
             context.Response.Headers[HeaderNames.Allow] = allow;
-            return refusals.WriteAsync(context, request, Refusal.MethodNotAllowed);
+            return refusals.WriteAsync(this, request, Refusal.MethodNotAllowed);
         }
 
         request.Operation = operation;

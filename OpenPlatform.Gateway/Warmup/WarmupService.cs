@@ -6,6 +6,7 @@ using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Authentication;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Instances;
+using OpenPlatform.Gateway.Limits;
 using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.Resilience;
 using OpenPlatform.Gateway.Snapshots;
@@ -17,10 +18,12 @@ namespace OpenPlatform.Gateway.Warmup;
 /// callers meet compiled code. They run on a snapshot of their own and are neither billed, logged nor limited with others.
 /// </summary>
 internal sealed partial class WarmupService(
-    RequestObserver observer, InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity, IConfiguration configuration, IServiceProvider services, IOptions<WarmupOptions> options,
+    RequestObserver observer, InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity, LimiterTable limiters, IConfiguration configuration, IServiceProvider services, IOptions<WarmupOptions> options,
     ILogger<WarmupService> logger) : IHostedLifecycleService
 {
-    private const string Key = "warm-up";
+    private const string Key = "warm-up", Path = "/warm-up/v1/items/1";
+
+    private static readonly Guid Application = Id(5);
 
     /// <summary>The runtime compiles a method anew, optimised, in the background, when it was called 30 times and nothing new was met for 100 ms.</summary>
     private static readonly TimeSpan TierDelay = TimeSpan.FromMilliseconds(150);
@@ -37,6 +40,7 @@ internal sealed partial class WarmupService(
         {
             await using var backend = await StartBackendAsync(cancellationToken);
             var snapshot = SnapshotCompiler.Compile(Snapshot(new(backend.Urls.First())), instances, forwards, identity);
+            limiters.SetApart(snapshot.FindApplication(Application)!.Subscriptions.Single(), snapshot.Routes.Find(Path, HttpMethods.Get, out _)!);
             var sent = 0;
             var rounds = 6;
             for (var round = 0; round < rounds && Stopwatch.GetElapsedTime(started) < options.Value.Limit; round++)
@@ -74,7 +78,7 @@ internal sealed partial class WarmupService(
         var context = new DefaultHttpContext
         {
             RequestServices = scope.ServiceProvider,
-            Request = { Method = HttpMethods.Get, Scheme = Uri.UriSchemeHttp, Host = new("warm-up"), Path = "/warm-up/v1/items/1", Protocol = HttpProtocol.Http11 },
+            Request = { Method = HttpMethods.Get, Scheme = Uri.UriSchemeHttp, Host = new("warm-up"), Path = Path, Protocol = HttpProtocol.Http11 },
             Response = { Body = Stream.Null },
         };
         context.Request.Headers["X-Api-Key"] = Key;
@@ -84,7 +88,6 @@ internal sealed partial class WarmupService(
 
     private Snapshot Snapshot(Uri backend)
     {
-        Guid Id(int number) => new($"77617265-0000-0000-0000-{number:D12}");
         var hash = new byte[KeyHash.Size];
         KeyHash.TryCompute(Encoding.UTF8.GetBytes(configuration["OpenPlatform:KeyPepper"] ?? ""), Key, hash);
         return new(
@@ -92,10 +95,12 @@ internal sealed partial class WarmupService(
             [new(Id(1), "warm-up", "v1", Id(2), 1, "/warm-up/v1", Id(3), [new("item", HttpMethods.Get, "/items/{id}")])],
             [new(Id(3), "warm-up", null, [backend])],
             [new(Id(4), "warm-up", [new(1_000_000_000, 1), new(1_000_000_000, 60)])],
-            [new(Id(5), Id(6), "warm-up", false)],
-            [new(Id(7), Id(5), hash)],
-            [new(Id(8), Id(5), Id(2), Id(4))]);
+            [new(Application, Id(6), "warm-up", false)],
+            [new(Id(7), Application, hash)],
+            [new(Id(8), Application, Id(2), Id(4))]);
     }
+
+    private static Guid Id(int number) => new($"77617265-0000-0000-0000-{number:D12}");
 
     private static async Task<WebApplication> StartBackendAsync(CancellationToken cancellationToken)
     {

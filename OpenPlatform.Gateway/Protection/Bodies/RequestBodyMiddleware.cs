@@ -31,7 +31,7 @@ internal sealed class RequestBodyMiddleware(StepDelegate next, IOptions<Protecti
 
         var hasBody = SignedRequest.HasBody(context);
         var refusal = model?.CheckHead(context, hasBody) ?? Refusal.None;
-        return refusal != Refusal.None ? refusals.WriteAsync(context, request, refusal)
+        return refusal != Refusal.None ? refusals.WriteAsync(this, request, refusal)
             : hasBody && (digest is not null || model?.Schema is not null) ? CheckAsync(context, request, digest, model?.Schema)
             : next(request);
     }
@@ -47,7 +47,7 @@ internal sealed class RequestBodyMiddleware(StepDelegate next, IOptions<Protecti
                 : Refusal.None;
         }
 
-        await (refusal == Refusal.None ? next(request) : refusals.WriteAsync(context, request, refusal, Members(errors)));
+        await (refusal == Refusal.None ? next(request) : refusals.WriteAsync(this, request, refusal, Members(errors)));
     }
 
     private static IReadOnlyList<JsonSchemaError> Validate(JsonSchema schema, ReadOnlyMemory<byte> body)

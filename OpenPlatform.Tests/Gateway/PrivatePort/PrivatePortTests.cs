@@ -110,6 +110,53 @@ public sealed class PrivatePortTests
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(client, "/explain?id=unheard-of"));
     }
 
+    /// <summary>Without a clock on the way of requests that pass: what was decided is known anyway, how long it took from the second refusal on a connection on.</summary>
+    [Fact]
+    public async Task A_refused_request_is_explained_whether_it_was_sampled_or_not()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(1, 3600)]));
+        await using var gateway = await GatewayHost.StartAsync(catalog, settings: ("OpenPlatform:Gateway:Observability:DecisionEvery", "1000000"));
+        using var client = Client(gateway);
+        foreach (var (key, path, refusal, last) in (IEnumerable<(string?, string, string, string)>)
+            [("nobody's", "/orders/v1/orders", "unknown-key", "authentication"), (null, "/nothing", "unknown-path", "route"), (TestSnapshot.Key, "/orders/v1/orders", "rate-limited", "rate-limit")])
+        {
+            using var caller = gateway.Client(key);
+            using var first = await caller.GetAsync(path, Stop); // of the limit of one, the one
+            using var refused = await caller.GetAsync(path, Stop);
+            foreach (var isTimed in (bool[])[false, true])
+            {
+                var id = $"{refusal}-{isTimed}";
+                using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "X-Request-Id", id } } };
+                using var another = gateway.Client(key);
+                using var answer = await (isTimed ? caller : another).SendAsync(request, Stop);
+                await RecordedAsync(client, id);
+                var explained = await JsonAsync(client, $"/explain?id={id}");
+                Assert.Equal(refusal, explained.GetProperty("refusal").GetString());
+                var steps = explained.GetProperty("steps").EnumerateArray().ToList();
+                Assert.Equal(["request-context", "framing", "route"], steps.Take(3).Select(static step => step.GetProperty("step").GetString()));
+                Assert.Equal((last, $"refused: {refusal}"), (steps[^1].GetProperty("step").GetString(), steps[^1].GetProperty("decision").GetString()));
+                Assert.All(steps, step => Assert.Equal(isTimed, step.TryGetProperty("microseconds", out _)));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_warm_up_leaves_nothing_to_be_seen()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog, settings: ("OpenPlatform:Gateway:Warmup:Requests", "60"));
+        using var client = Client(gateway);
+        foreach (var path in new[] { "/limits", "/instances", "/snapshot", "/explain" })
+        {
+            Assert.DoesNotContain("77617265-", await client.GetStringAsync(path, Stop), StringComparison.Ordinal);
+            Assert.DoesNotContain("warm-up", await client.GetStringAsync(path, Stop), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, (await JsonAsync(client, "/limits")).GetProperty("count").GetInt32());
+    }
+
     [Fact]
     public async Task A_described_request_is_explained_and_takes_nothing()
     {
