@@ -12,6 +12,7 @@ using OpenPlatform.Catalog.Jobs;
 using OpenPlatform.Catalog.Organizations;
 using OpenPlatform.Catalog.Plans;
 using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Security.Oidc;
 using OpenPlatform.Catalog.Seed;
@@ -77,6 +78,8 @@ if (VerifyAuditCommand.IsAsked(args))
 }
 
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
+app.UseOptionalBodies();                        // what may be absent is
+app.UseRouting();
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
 app.UseAuthentication();
 app.UseAuthorization();                         // no token -> 401, not one's role  -> 403

@@ -130,11 +130,15 @@ internal static class Output
         _ => new YamlScalarNode(node.ToJsonString()) { Style = ScalarStyle.Plain },
     };
 
+    /// <summary>Lines that stand as they are. Other breaks, what cannot be printed, and blanks at an edge would not come back.</summary>
+    private static bool IsLiteral(string text) => text.Contains('\n', StringComparison.Ordinal) && !text.Any(static c => (char.IsControl(c) && c != '\n') || c is '\u2028' or '\u2029' or '\uFEFF' || char.IsSurrogate(c))
+        && text.Split('\n').All(static line => line.Length == 0 || (line[0] != ' ' && line[^1] != ' ')) && text[0] != '\n';
+
     /// <summary>Quoted where plain text would be read as something else, or as a variable.</summary>
     private static YamlScalarNode Scalar(string text)
     {
         var plain = text.Length > 0 && char.IsAsciiLetter(text[0]) && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ' ')
             && text is not ("true" or "True" or "TRUE" or "false" or "False" or "FALSE" or "null" or "Null" or "NULL") && !text.EndsWith(' ');
-        return new YamlScalarNode(text) { Style = plain ? ScalarStyle.Plain : text.Contains('\n', StringComparison.Ordinal) ? ScalarStyle.Literal : ScalarStyle.DoubleQuoted };
+        return new YamlScalarNode(text) { Style = plain ? ScalarStyle.Plain : IsLiteral(text) ? ScalarStyle.Literal : ScalarStyle.DoubleQuoted };
     }
 }

@@ -43,6 +43,12 @@ catch (CommandFailure failure)
     Output.Failed(failure.Message);
     return (int)failure.Code;
 }
+catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+{
+    // A folder that cannot be written, a pipe that nobody reads any more.
+    Output.Failed(failure.Message);
+    return (int)ExitCode.Usage;
+}
 catch (OperationCanceledException)
 {
     Output.Failed("Cancelled.");

@@ -87,8 +87,9 @@ internal static class AccountEndpoints
 
         var account = await sessions.FindOrNullAsync(name, cancellationToken);
         return PasswordHash.Matches(account?.Password, password)
-            ? TypedResults.Ok(await sessions.BeginAsync(name, account!.Value.Id, options.Value.KeyPepperBytes, cancellationToken))
-            : CatalogProblem.LoginFailed();
+            && await sessions.BeginOrNullAsync(name, account!.Value.Id, account.Value.Password, options.Value.KeyPepperBytes, cancellationToken) is { } session
+                ? TypedResults.Ok(session)
+                : CatalogProblem.LoginFailed();
     }
 
     private static async Task<IResult> Logout(HttpContext context, SessionStore sessions, IOptions<CatalogOptions> options, CancellationToken cancellationToken)

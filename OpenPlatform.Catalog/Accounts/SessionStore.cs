@@ -54,14 +54,25 @@ internal sealed class SessionStore(NpgsqlDataSource database, TimeProvider time)
         return row is null ? null : (row.Id, new PasswordHash(row.PasswordHash, row.PasswordSalt, row.PasswordIterations));
     }
 
-    /// <summary>Begins a session and forgets the attempts before it.</summary>
-    public async Task<Session> BeginAsync(string name, Guid account, byte[] pepper, CancellationToken cancellationToken)
+    /// <summary>
+    /// Begins a session and forgets the attempts before it; null when the account has another password by now or may not come in any more: whoever changes
+    /// that ends its sessions, and this one would have come just after.
+    /// </summary>
+    /// <param name="password">What was compared.</param>
+    public async Task<Session?> BeginOrNullAsync(string name, Guid account, PasswordHash password, byte[] pepper, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var session = new Session(BearerSecret.Create(BearerSecret.SessionPrefix), now + Lifetime);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await AuditStore.SetActorAsync(connection, transaction, new Caller($"account:{name}", [], null), cancellationToken);
+        if (!await connection.ExecuteScalarAsync<bool>(new(
+            "select true from accounts where id = @account and not disabled and password_hash = @Hash and password_salt = @Salt for share",
+            new { account, password.Hash, password.Salt }, transaction, cancellationToken: cancellationToken)))
+        {
+            return null;
+        }
+
         await connection.ExecuteAsync(new(
             """
             delete from sessions where hash in (select hash from sessions where expires_at < @now limit 10 for update skip locked);

@@ -9,7 +9,7 @@ namespace OpenPlatform.Catalog.Apis;
 /// <summary>APIs and their versions.</summary>
 internal sealed class ApiStore(NpgsqlDataSource database)
 {
-    /// <param name="drafts">False: versions that were never published are not there.</param>
+    /// <param name="drafts">False: versions that were never published are not there, nor how traffic is divided: that names applications of others.</param>
     public async Task<Api?> FindOrNullAsync(Guid id, bool drafts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -71,7 +71,7 @@ internal sealed class ApiStore(NpgsqlDataSource database)
 
     /// <summary>The version as it is now.</summary>
     public static async Task<ApiVersion> VersionAsync(ConfigChange change, Guid versionId) =>
-        (await ReadVersionsAsync(change.Connection, change.Transaction, "v.id = @versionId", new { versionId }, change.CancellationToken)).Single();
+        (await ReadVersionsAsync(change.Connection, change.Transaction, "v.id = @versionId", new { versionId, drafts = true }, change.CancellationToken)).Single();
 
     public static async Task<CatalogProblem?> InsertVersionAsync(ConfigChange change, Guid apiId, Publication publication)
     {
@@ -146,7 +146,8 @@ internal sealed class ApiStore(NpgsqlDataSource database)
 
     private const string VersionColumns =
         """
-        v.id as version_id, a.etag, v.version, v.state, v.current_revision as revision, draft.revision as draft, v.base_path, r.backend_id, r.policies::text, r.findings::text,
+        v.id as version_id, a.etag, v.version, v.state, v.current_revision as revision, draft.revision as draft, v.base_path, r.backend_id,
+        (case when @drafts then r.policies else nullif(r.policies - 'split', '{}') end)::text as policies, r.findings::text,
         v.deprecated_at, v.sunset_at, v.successor_id, v.documentation, v.retired_at, v.blocked_reason, v.blocked_at, v.blocked_until, v.created_at as version_created_at,
         array(select operation_id  from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as operation_ids,
         array(select method        from api_operations o where o.version_id = v.id and o.revision = r.revision order by ordinal) as methods,

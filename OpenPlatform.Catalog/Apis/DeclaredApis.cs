@@ -5,6 +5,7 @@ using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Changes;
 using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Contracts.Snapshots;
@@ -36,7 +37,7 @@ internal sealed class DeclaredApis : IDeclaredKind
         await using var rows = await connection.QueryMultipleAsync(new CommandDefinition(
             $"""
             select v.id, a.name, v.version, v.base_path, b.name as backend, r.policies::text, r.document::text, v.state, v.deprecated_at, v.sunset_at,
-                   s.base_path as successor, v.documentation, v.blocked_reason, v.blocked_until
+                   s.base_path as successor, v.documentation, case when v.blocked_until is null or v.blocked_until > now() then v.blocked_reason end as blocked_reason, v.blocked_until
             from api_versions v
             join apis a on a.id = v.api_id
             join api_revisions r on r.version_id = v.id and r.revision = v.current_revision
@@ -85,7 +86,8 @@ internal sealed class DeclaredApis : IDeclaredKind
         {
             var ids = await FindAsync(change, name.Name.Split('/')[0], name.Name.Split('/')[1]);
             var isLast = await change.Connection.ExecuteScalarAsync<int>(change.Sql("select count(*)::int from api_versions where api_id = @ApiId", new { ids!.ApiId })) == 1;
-            var problem = isLast ? await LifecycleStore.DeleteApiAsync(change, ids.ApiId) : await LifecycleStore.DeleteVersionAsync(change, ids.ApiId, ids.VersionId);
+            var problem = isLast ? await LifecycleStore.DeleteApiAsync(change, ids.ApiId)
+                : await ApiStore.TouchAsync(change, ids.ApiId, IfMatch.Any) ?? await LifecycleStore.DeleteVersionAsync(change, ids.ApiId, ids.VersionId);
             if (problem is not null)
             {
                 report.Problem(name.Pointer, problem.Errors[0].Detail);

@@ -1,5 +1,7 @@
 using Dapper;
 using OpenPlatform.Catalog.Problems;
+using OpenPlatform.Catalog.Resources;
+using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Contracts.Snapshots;
 
@@ -43,29 +45,40 @@ internal static class DeclaredLifecycle
         if (now.Lifecycle is not { } said || (said.SunsetAt, said.SuccessorId, said.Documentation) != (end.SunsetAt, successor, end.Documentation)
             || (end.DeprecatedAt is not null && end.DeprecatedAt != said.DeprecatedAt))
         {
-            if ((request.Check(change.Now) ?? await LifecycleStore.DeprecateAsync(change, apiId, now.Id, request)) is { } problem)
+            if (await MoveAsync(change, apiId, () => LifecycleStore.DeprecateAsync(change, apiId, now.Id, request)) is { } problem)
             {
                 return problem with { Errors = [.. problem.Errors.Select(static error => error with { Pointer = "/lifecycle" + error.Pointer })] };
             }
         }
 
-        return state == LifecycleStates.Retired ? await LifecycleStore.RetireAsync(change, apiId, now.Id) : null;
+        return state == LifecycleStates.Retired ? await MoveAsync(change, apiId, () => LifecycleStore.RetireAsync(change, apiId, now.Id)) : null;
     }
+
+    /// <summary>Versions take part in the ETag of their API, whichever way they change.</summary>
+    private static async Task<CatalogProblem?> MoveAsync(ConfigChange change, Guid apiId, Func<Task<CatalogProblem?>> move) =>
+        await ApiStore.TouchAsync(change, apiId, IfMatch.Any) ?? await move();
 
     private static async Task<CatalogProblem?> PutBlockAsync(ConfigChange change, Guid apiId, ApiVersion now, DeclaredBlock? block)
     {
-        if (block is null)
-        {
-            return now.Blocked is null ? null : await LifecycleStore.UnblockAsync(change, apiId, now.Id);
-        }
-
-        if (now.Blocked is { } there && (there.Reason, there.Until) == (block.Reason, block.Until))
+        if (now.Blocked is { } there && block is not null && (there.Reason, there.Until) == (block.Reason, block.Until))
         {
             return null;
         }
 
+        var mayBlock = change.Caller.May(Permission.Operate) || change.Caller == Caller.System;
+        if (block is null || block.Until <= change.Now)
+        {
+            // Who may not block leaves out what it may not touch: the next deployment is no end of an emergency.
+            return now.Blocked is null || !mayBlock ? null : await MoveAsync(change, apiId, () => LifecycleStore.UnblockAsync(change, apiId, now.Id));
+        }
+
+        if (!mayBlock)
+        {
+            return Invalid("/blocked", $"needs the permission {Permission.Operate}; docs/roles.md says which roles have it");
+        }
+
         var request = new BlockRequest(block.Reason, block.Until);
-        return (request.Check(change.Now) ?? await LifecycleStore.BlockAsync(change, apiId, now.Id, request)) is { } problem
+        return (request.Check(change.Now) ?? await MoveAsync(change, apiId, () => LifecycleStore.BlockAsync(change, apiId, now.Id, request))) is { } problem
             ? problem with { Errors = [.. problem.Errors.Select(static error => error with { Pointer = "/blocked" + error.Pointer })] }
             : null;
     }

@@ -32,8 +32,7 @@ internal static class LifecycleEndpoints
         request.Check() ?? await AnswerAsync(id, versionId, ifMatch, changes, change => RevisionStore.RollbackAsync(change, id, versionId, request.Revision!.Value), cancellationToken);
 
     private static Task<IResult> Deprecate(Guid id, Guid versionId, DeprecateRequest? request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
-        AnswerAsync(id, versionId, ifMatch, changes, async change =>
-            ((request ?? new()).Check(change.Now) ?? await LifecycleStore.DeprecateAsync(change, id, versionId, request ?? new()), null), cancellationToken);
+        AnswerAsync(id, versionId, ifMatch, changes, async change => (await LifecycleStore.DeprecateAsync(change, id, versionId, request ?? new()), null), cancellationToken);
 
     private static Task<IResult> Retire(Guid id, Guid versionId, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         AnswerAsync(id, versionId, ifMatch, changes, async change => (await LifecycleStore.RetireAsync(change, id, versionId), null), cancellationToken);

@@ -19,10 +19,11 @@ public sealed record RollbackRequest([property: Required] int? Revision)
 /// <param name="Documentation">An absolute https URL.</param>
 public sealed record DeprecateRequest(DateTimeOffset? DeprecatedAt = null, DateTimeOffset? SunsetAt = null, Guid? SuccessorId = null, string? Documentation = null)
 {
-    internal CatalogProblem? Check(DateTimeOffset now)
+    /// <param name="deprecatedAt">When it is deprecated unless the request says so.</param>
+    internal CatalogProblem? Check(DateTimeOffset deprecatedAt)
     {
         var check = new RequestCheck();
-        if (SunsetAt < (DeprecatedAt ?? now))
+        if (SunsetAt < (DeprecatedAt ?? deprecatedAt))
         {
             check.Add("/sunsetAt", "must not be before it is deprecated");
         }

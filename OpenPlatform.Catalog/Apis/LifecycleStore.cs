@@ -46,6 +46,12 @@ internal sealed class LifecycleStore(NpgsqlDataSource database)
             return problem;
         }
 
+        var said = await change.Connection.ExecuteScalarAsync<DateTime?>(change.Sql("select deprecated_at from api_versions where id = @versionId", new { versionId }));
+        if (request.Check(said is { } before ? new(before, TimeSpan.Zero) : change.Now) is { } wrong)
+        {
+            return wrong;
+        }
+
         if (request.SuccessorId is { } successor && (successor == versionId || !await change.Connection.ExecuteScalarAsync<bool>(change.Sql(
             "select exists (select from api_versions where id = @successor and api_id = @apiId and state in ('published', 'deprecated'))", new { successor, apiId }))))
         {

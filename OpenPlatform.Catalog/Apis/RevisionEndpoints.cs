@@ -117,8 +117,9 @@ internal static class RevisionEndpoints
     }
 
     private static async Task<IResult> Mock(
-        Guid id, Guid versionId, string operationId, [Description("The status to answer with; the first good one when absent.")] int? status, RevisionStore revisions, CancellationToken cancellationToken) =>
-        await revisions.MockOrNullAsync(id, versionId, operationId, status, cancellationToken) is { } answer
+        Guid id, Guid versionId, string operationId, [Description("The status to answer with; the first good one when absent.")] int? status, Caller caller, RevisionStore revisions,
+        CancellationToken cancellationToken) =>
+        await revisions.MockOrNullAsync(id, versionId, operationId, status, ApiEndpoints.SeesDrafts(caller), cancellationToken) is { } answer
             ? TypedResults.Ok(answer)
             : CatalogProblem.OfStatus(StatusCodes.Status404NotFound, $"No document describes such an answer of {operationId}.");
 

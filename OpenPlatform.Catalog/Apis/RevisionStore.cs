@@ -48,15 +48,16 @@ internal sealed class RevisionStore(NpgsqlDataSource database)
     }
 
     /// <summary>What an operation would answer; null: there is no such version, operation, or document with answers.</summary>
-    public async Task<MockAnswer?> MockOrNullAsync(Guid apiId, Guid versionId, string operationId, int? status, CancellationToken cancellationToken)
+    /// <param name="drafts">False: of what was never published there is none.</param>
+    public async Task<MockAnswer?> MockOrNullAsync(Guid apiId, Guid versionId, string operationId, int? status, bool drafts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var document = await connection.ExecuteScalarAsync<string?>(new(
             """
             select r.document::text from api_revisions r join api_versions v on v.id = r.version_id
-            where v.id = @versionId and v.api_id = @apiId
+            where v.id = @versionId and v.api_id = @apiId and (@drafts or v.state <> 'draft')
             order by r.revision = v.current_revision desc nulls last, r.revision desc limit 1
-            """, new { apiId, versionId }, cancellationToken: cancellationToken));
+            """, new { apiId, versionId, drafts }, cancellationToken: cancellationToken));
         return ApiDocument.Stored(document)?.Operations.FirstOrDefault(operation => operation.OperationId == operationId) is { } found ? MockAnswer.Of(found, status) : null;
     }
 

@@ -72,8 +72,14 @@ public sealed record RotationRequest(
 
     /// <summary>The request for the credential that takes the place of <paramref name="old"/>.</summary>
     internal CredentialRequest Next(Credential old, DateTimeOffset now) => new(
-        old.ApplicationId, old.Type, old.Name, ExpiresAt ?? (old.ExpiresAt is { } ends && old.Type != CredentialType.Certificate ? now + (ends - old.CreatedAt) : null),
+        old.ApplicationId, old.Type, old.Name, ExpiresAt ?? (old.ExpiresAt is { } ends && old.Type != CredentialType.Certificate ? Later(now, ends - old.CreatedAt) : null),
         KeyId, PublicKey, Jwk, Certificate);
+
+    /// <summary>People write the year 9999 for never: there time ends.</summary>
+    private static DateTimeOffset Later(DateTimeOffset now, TimeSpan lifetime) => DateTimeOffset.MaxValue - now > lifetime ? now + lifetime : LastMoment;
+
+    // Postgres keeps microseconds.
+    private static readonly DateTimeOffset LastMoment = DateTimeOffset.MaxValue - TimeSpan.FromTicks(TimeSpan.TicksPerMicrosecond - 1);
 }
 
 /// <summary>A checked credential that is about to be stored.</summary>

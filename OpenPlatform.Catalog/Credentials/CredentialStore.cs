@@ -61,12 +61,15 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
             """
             select (select count(*)::int from credentials
                     where application_id = @ApplicationId and type = @type and revoked_at is null and (expires_at is null or expires_at > @Now)) as live,
+                   exists (select from credentials where hash = @Hash) as hash,
                    exists (select from credentials where key_id = @KeyId) as key_id,
                    exists (select from credentials where thumbprint = @Thumbprint and revoked_at is null) as thumbprint
-            """, new { credential.ApplicationId, type, material.KeyId, material.Thumbprint, change.Now }));
-        if (taken.Live >= MostLive || taken.KeyId || taken.Thumbprint)
+            """, new { credential.ApplicationId, type, material.Hash, material.KeyId, material.Thumbprint, change.Now }));
+        if (taken.Live >= MostLive || taken.Hash || taken.KeyId || taken.Thumbprint)
         {
-            return taken.KeyId ? CatalogProblem.Conflict("/keyId", "belongs to another credential already")
+            // Also one that was revoked: what leaked once does not come back.
+            return taken.Hash ? CatalogProblem.Conflict("/key", "belongs to another credential already, or to one that was revoked; take another key")
+                : taken.KeyId ? CatalogProblem.Conflict("/keyId", "belongs to another credential already")
                 : taken.Thumbprint ? CatalogProblem.Conflict("/certificate", "belongs to another credential already; revoke that first")
                 : CatalogProblem.Conflict("/applicationId", $"has {MostLive} live credentials of type {type} already; revoke one first");
         }
@@ -159,7 +162,7 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
         _ => "client-key",
     };
 
-    private sealed record Taken(int Live, bool KeyId, bool Thumbprint);
+    private sealed record Taken(int Live, bool Hash, bool KeyId, bool Thumbprint);
 
     private sealed record Row(
         Guid Id, Guid ApplicationId, string Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,

@@ -1,6 +1,4 @@
-using Dapper;
 using Microsoft.Extensions.Options;
-using Npgsql;
 using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Jobs;
@@ -10,7 +8,7 @@ namespace OpenPlatform.Catalog.Jobs;
 /// frozen, cut off or wrong about the time: the database knows better.
 /// </summary>
 internal sealed partial class JobLeader(
-    Leadership leadership, JobRunner runner, IEnumerable<IJob> jobs, JobMetrics metrics, StorageState storage, NpgsqlDataSource database,
+    Leadership leadership, JobRunner runner, IEnumerable<IJob> jobs, JobMetrics metrics, StorageState storage,
     IOptions<JobOptions> options, ILogger<JobLeader> logger) : BackgroundService
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
@@ -129,7 +127,8 @@ internal sealed partial class JobLeader(
         _dueAt.Clear();
         while (true)
         {
-            var requested = await RequestedAsync(cancellationToken);
+            // Taken away before the run: who asks while it runs gets another one.
+            var requested = await leadership.TakeRequestsAsync(token, cancellationToken);
             foreach (var job in jobs)
             {
                 if (requested.Contains(job.Name) || Environment.TickCount64 >= _dueAt.GetValueOrDefault(job.Name))
@@ -141,13 +140,6 @@ internal sealed partial class JobLeader(
 
             await Task.Delay(Tick, cancellationToken);
         }
-    }
-
-    // Taken away before the run: who asks while it runs gets another one.
-    private async Task<IReadOnlySet<string>> RequestedAsync(CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QueryAsync<string>(new("delete from job_requests returning name", cancellationToken: cancellationToken))).ToHashSet(StringComparer.Ordinal);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Does the leader-only work with token {Token}")]

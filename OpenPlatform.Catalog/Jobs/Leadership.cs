@@ -29,6 +29,14 @@ internal sealed class Leadership(NpgsqlDataSource database)
             "update job_leader set expires_at = now() + @lease where token = @token", new { token, lease }, cancellationToken: cancellationToken)) == 1;
     }
 
+    /// <summary>Takes away what was asked for; nothing when somebody else took the lease, for whom it then stays.</summary>
+    public async Task<IReadOnlySet<string>> TakeRequestsAsync(long token, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return (await connection.QueryAsync<string>(new(
+            "delete from job_requests where (select token from job_leader) = @token returning name", new { token }, cancellationToken: cancellationToken))).ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>Ends the lease at once, so that the next one need not wait.</summary>
     public async Task ReleaseAsync(long token, CancellationToken cancellationToken)
     {

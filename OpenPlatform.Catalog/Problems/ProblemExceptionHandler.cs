@@ -25,6 +25,8 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
             PostgresException { SqlState: ['2', '2', ..] } => CatalogProblem.Invalid(new ProblemError("", "holds a text or number that cannot be kept, such as the character NUL or a number out of all range")),
             // Foreign key: what was not asked for in particular, the database still holds.
             PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation } inUse => CatalogProblem.Conflict("", $"{inUse.TableName} still refers to it, or what it refers to is gone"),
+            // The other constraints: an invariant that nobody looked at before. Nothing was changed, and the caller can do something about it.
+            PostgresException { SqlState: ['2', '3', ..] } refused => CatalogProblem.Conflict("", $"{refused.ConstraintName ?? refused.TableName ?? "the database"} does not allow it"),
             _ when DatabaseFaults.IsAway(exception) => CatalogProblem.Unavailable("The catalog's database does not answer. Nothing is known to be changed; try again."),
             _ => CatalogProblem.OfStatus(StatusCodes.Status500InternalServerError),
         };

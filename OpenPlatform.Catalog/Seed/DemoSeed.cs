@@ -84,9 +84,12 @@ internal sealed class DemoSeed(ConfigChanges changes, IOptions<CatalogOptions> o
             update credentials set revoked_at = greatest(@Now, created_at), etag = etag + 1
             where application_id = @application and name = @KeyName and hash <> @hash and revoked_at is null;
 
+            -- Revoked is for good. Somebody who comes back to an old key of the demo gets a new credential of it.
+            delete from credential_uses where credential_id in (select id from credentials where application_id = @application and name = @KeyName and hash = @hash and revoked_at is not null);
+            delete from credentials where application_id = @application and name = @KeyName and hash = @hash and revoked_at is not null;
+
             insert into credentials (id, application_id, name, hash, prefix, created_at) values (@id, @application, @KeyName, @hash, @prefix, @Now)
-            on conflict (hash) do update set revoked_at = null, etag = credentials.etag + 1
-            where credentials.application_id = excluded.application_id and credentials.name = excluded.name and credentials.revoked_at is not null;
+            on conflict (hash) do nothing;
             """,
             new { application, hash, KeyName, id = Guid.CreateVersion7(change.Now), prefix = GeneratedSecret.Shown(key), change.Now }));
     }

@@ -222,7 +222,8 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         public string? ProblemWith(Guid plan) => PlanState switch
         {
             null => $"names no plan: {plan}",
-            "published" when VersionState is not ("published" or "deprecated") || Offered => null,
+            // Of a version that is not there nothing is offered, and that is said of the version.
+            "published" when VersionState is null || Offered => null,
             "published" => "is not offered for this API",
             _ => $"is {PlanState}; only a published plan can be had",
         };

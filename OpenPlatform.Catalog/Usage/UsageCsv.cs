@@ -104,8 +104,14 @@ internal sealed class UsageCsv(UsageQuery query, NpgsqlCommand command, NpgsqlDa
         Write(writer, "\r\n");
     }
 
+    /// <summary>Quoted where it must be; and never what a spreadsheet takes for a formula: names of operations are somebody's text.</summary>
     private static void WriteText(PipeWriter writer, string value)
     {
+        if (value.Length > 0 && value[0] is '=' or '+' or '-' or '@' or '\t' or '\r')
+        {
+            value = "'" + value;
+        }
+
         if (value.AsSpan().ContainsAny("\",\r\n"))
         {
             Write(writer, "\"");

@@ -79,8 +79,8 @@ internal sealed class UsageQuery
     {
         try
         {
-            return JsonSerializer.Deserialize<string[]>(WebEncoders.Base64UrlDecode(cursor)) is { } texts && texts.Length == Columns.Count && Columns.Count > 0
-                ? [.. texts.Select((text, i) => Columns[i].FromText(text))]
+            return JsonSerializer.Deserialize<string?[]>(WebEncoders.Base64UrlDecode(cursor)) is { } texts && texts.Length == Columns.Count && Columns.Count > 0 && !texts.Contains(null)
+                ? [.. texts.Select((text, i) => Columns[i].FromText(text!))]
                 : null;
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or ArgumentException or JsonException)
@@ -97,9 +97,9 @@ internal sealed class UsageQuery
             select hour, organization_id, application_id, subscription_id, api_id, version_id, operation_id, status, units from usage_hours {where}
             union all
             select * from (
-                select date_trunc('hour', i.minute, 'UTC') as hour, a.organization_id, i.application_id, i.subscription_id, v.api_id, i.version_id, i.operation_id, i.status, i.units
+                select date_trunc('hour', i.minute, 'UTC') as hour, coalesce(a.organization_id, g.organization_id) as organization_id, i.application_id, i.subscription_id, v.api_id, i.version_id, i.operation_id, i.status, i.units
                 from usage_batches b join usage_items i on i.batch_id = b.id
-                left join applications a on a.id = i.application_id left join api_versions v on v.id = i.version_id
+                left join applications a on a.id = i.application_id left join applications_gone g on g.id = i.application_id left join api_versions v on v.id = i.version_id
                 where b.rolled_up_at is null{_minutes}{minutes}) pending {where}
             """;
     }
@@ -139,19 +139,19 @@ internal sealed class UsageQuery
 
     private void WhereStatus(string? status, List<ProblemError> errors)
     {
-        if (status is [>= '1' and <= '5', 'x' or 'X', 'x' or 'X'])
+        if (status is [>= '1' and <= '9', 'x' or 'X', 'x' or 'X'])
         {
             var first = (short)((status[0] - '0') * 100);
             Where("status", first, NpgsqlDbType.Smallint, ">=");
             Where("status", (short)(first + 100), NpgsqlDbType.Smallint, "<");
         }
-        else if (short.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var exact) && exact is >= 100 and <= 599)
+        else if (short.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out var exact) && exact is >= 100 and <= 999)
         {
             Where("status", exact, NpgsqlDbType.Smallint);
         }
         else if (status is not null)
         {
-            errors.Add(new("?status", "must be 100 to 599, or 1xx to 5xx"));
+            errors.Add(new("?status", "must be 100 to 999, or 1xx to 9xx"));
         }
     }
 

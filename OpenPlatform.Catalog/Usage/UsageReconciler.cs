@@ -112,10 +112,10 @@ internal sealed partial class UsageReconciler(IOptions<UsageOptions> options, Us
         """
         delete from usage_hours where hour = any(@hours);
         insert into usage_hours (hour, application_id, version_id, operation_id, status, subscription_id, organization_id, api_id, units)
-        select date_trunc('hour', i.minute, 'UTC'), i.application_id, i.version_id, i.operation_id, i.status, i.subscription_id, a.organization_id, v.api_id, sum(i.units)::bigint
+        select date_trunc('hour', i.minute, 'UTC'), i.application_id, i.version_id, i.operation_id, i.status, i.subscription_id, coalesce(a.organization_id, g.organization_id), v.api_id, sum(i.units)::bigint
         from unnest(@hours) c (hour) join usage_items i on i.minute >= c.hour and i.minute < c.hour + interval '1 hour'
         join usage_batches b on b.id = i.batch_id and b.rolled_up_at is not null
-        left join applications a on a.id = i.application_id left join api_versions v on v.id = i.version_id
+        left join applications a on a.id = i.application_id left join applications_gone g on g.id = i.application_id left join api_versions v on v.id = i.version_id
         group by 1, 2, 3, 4, 5, 6, 7, 8;
         """, new { hours = hours.Select(static hour => hour.UtcDateTime).ToArray() }));
 

@@ -31,8 +31,9 @@ internal sealed class UsageRollUp(IOptions<UsageOptions> options) : IJob
                 insert into usage_touched_hours (hour) select distinct hour from sums on conflict do nothing),
             hours as (
                 insert into usage_hours (hour, application_id, version_id, operation_id, status, subscription_id, organization_id, api_id, units)
-                select s.hour, s.application_id, s.version_id, s.operation_id, s.status, s.subscription_id, a.organization_id, v.api_id, s.units
-                from sums s left join applications a on a.id = s.application_id left join api_versions v on v.id = s.version_id
+                select s.hour, s.application_id, s.version_id, s.operation_id, s.status, s.subscription_id, coalesce(a.organization_id, g.organization_id), v.api_id, s.units
+                from sums s left join applications a on a.id = s.application_id left join applications_gone g on g.id = s.application_id
+                left join api_versions v on v.id = s.version_id
                 on conflict (hour, application_id, version_id, operation_id, status, subscription_id)
                 do update set units = usage_hours.units + excluded.units),
             marked as (

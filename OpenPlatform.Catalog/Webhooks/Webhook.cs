@@ -30,6 +30,11 @@ public sealed partial record WebhookRequest([property: Required] string? Url, IR
     private const int MaxUrl = 2048;
     private const int MaxTypes = 100;
 
+    /// <summary>The address as it is kept: without blanks around it, its scheme in lower case.</summary>
+    internal string Address => Uri.TryCreate(Url, UriKind.Absolute, out var url) && Url.Trim() is var text && text.StartsWith(url.Scheme, StringComparison.OrdinalIgnoreCase)
+        ? url.Scheme + text[url.Scheme.Length..]
+        : Url!;
+
     internal CatalogProblem? Check(WebhookGuard guard)
     {
         var check = new RequestCheck();

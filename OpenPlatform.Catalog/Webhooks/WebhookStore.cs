@@ -46,7 +46,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database)
             insert into webhooks (id, url, event_types, organization_id, active, secret, created_at)
             values (@id, @Url, @types, @OrganizationId, @Active, @sealedSecret, @Now) returning {Columns}
             """,
-            new { id, request.Url, types = Types(request), request.OrganizationId, request.Active, sealedSecret = envelopes.Seal(id, secret), change.Now }));
+            new { id, Url = request.Address, types = Types(request), request.OrganizationId, request.Active, sealedSecret = envelopes.Seal(id, secret), change.Now }));
         return row.ToIssued(WebhookSignature.ToText(secret));
     }
 
@@ -73,7 +73,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database)
 
         return (await change.Connection.QuerySingleAsync<Row>(change.Sql(
             $"update webhooks set url = @Url, event_types = @types, active = @Active, etag = etag + 1 where id = @id returning {Columns}",
-            new { id, request.Url, types = Types(request), request.Active }))).ToWebhook();
+            new { id, Url = request.Address, types = Types(request), request.Active }))).ToWebhook();
     }
 
     public static async Task<Outcome<IssuedWebhook>> RotateAsync(ConfigChange change, Guid id, IfMatch ifMatch, TimeSpan overlap, Envelopes envelopes)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using OpenPlatform.Cli.Connection;
+using OpenPlatform.Contracts.Declarative;
 
 namespace OpenPlatform.Cli.Commands;
 
@@ -13,6 +14,12 @@ internal static class ExportCommand
         {
             using var catalog = ConnectionOptions.Connect(parsed);
             var configuration = (await catalog.GetAsync("export", cancellationToken)).Body;
+            if (configuration is not null)
+            {
+                // A text such as ${HOST} in an OpenAPI document is no variable of the file.
+                DeclaredVariables.Escape(configuration);
+            }
+
             var format = parsed.GetValue(Output.Format) == OutputFormat.Json ? OutputFormat.Json : OutputFormat.Yaml;
             if (parsed.GetValue(file) is not { } path)
             {

@@ -7,19 +7,19 @@ namespace OpenPlatform.Cli.Commands;
 internal static class GetCommand
 {
     /// <summary>What a table shows of each kind; json and yaml show everything.</summary>
-    private static readonly Dictionary<string, (string Header, string Path)[]> Columns = new(StringComparer.Ordinal)
+    internal static readonly Dictionary<string, (string Header, string Path)[]> Columns = new(StringComparer.Ordinal)
     {
         ["apis"] = [("name", "name"), ("versions", "versions"), ("id", "id")],
         ["backends"] = [("name", "name"), ("service", "service"), ("addresses", "addresses"), ("id", "id")],
         ["plans"] = [("name", "name"), ("state", "state"), ("approval", "approvalRequired"), ("id", "id")],
         ["organizations"] = [("name", "name"), ("id", "id")],
         ["applications"] = [("name", "name"), ("organization", "organizationId"), ("suspended", "suspended"), ("id", "id")],
-        ["credentials"] = [("name", "name"), ("type", "type"), ("application", "applicationId"), ("expires", "expiresAt"), ("last used", "lastUsedAt"), ("id", "id")],
+        ["credentials"] = [("name", "name"), ("type", "type"), ("application", "applicationId"), ("expires", "expiresAt"), ("last used", "lastUsedOn"), ("id", "id")],
         ["subscriptions"] = [("state", "state"), ("application", "applicationId"), ("version", "versionId"), ("plan", "planId"), ("id", "id")],
         ["gateways"] = [("gateway", "id"), ("address", "address"), ("zone", "zone"), ("revision", "revision"), ("behind", "revisionsBehind"), ("lag ms", "lagMs"), ("seen", "seenAt")],
         ["config-revisions"] = [("revision", "revision"), ("created", "createdAt")],
         ["changesets"] = [("id", "id"), ("actor", "actor"), ("at", "createdAt")],
-        ["webhooks"] = [("url", "url"), ("events", "events"), ("active", "active"), ("id", "id")],
+        ["webhooks"] = [("url", "url"), ("events", "eventTypes"), ("active", "active"), ("id", "id")],
         ["audit"] = [("#", "sequence"), ("at", "at"), ("actor", "actor"), ("action", "action"), ("kind", "kind"), ("id", "id"), ("changed", "changed")],
     };
 

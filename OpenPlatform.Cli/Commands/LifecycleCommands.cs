@@ -29,7 +29,7 @@ internal static class LifecycleCommands
     {
         var version = Version();
         var successor = new Option<string?>("--successor") { Description = "Version of the same API that takes its place, such as v2." };
-        var sunset = new Option<DateTimeOffset?>("--sunset") { Description = "From when it may no longer answer, such as 2027-01-01." };
+        var sunset = Moment.Option("--sunset", "From when it may no longer answer, such as 2027-01-01; UTC unless it says otherwise.");
         var documentation = new Option<Uri?>("--documentation") { Description = "Where callers read more; https." };
         var command = new Command("deprecate", "Tells callers on every answer that a version will end; nobody new is let in.") { version, successor, sunset, documentation };
         command.SetAction((parsed, cancellationToken) => MoveAsync(parsed, parsed.GetValue(version)!, "deprecate", (api, named) => new JsonObject

@@ -8,11 +8,17 @@ internal static class UsageCommand
 {
     private const string Total = "total";
 
+    private static readonly (string Header, string Path)[] Columns =
+    [
+        ("start", "start"), ("organization", "organizationId"), ("application", "applicationId"), ("subscription", "subscriptionId"), ("api", "apiId"), ("version", "versionId"),
+        ("operation", "operationId"), ("status", "status"), ("class", "statusClass"), ("units", "units"),
+    ];
+
     public static Command Create()
     {
         var version = new Argument<string?>("version") { Description = "API and version, such as orders/v1; without it all.", Arity = ArgumentArity.ZeroOrOne };
-        var from = new Option<DateTimeOffset?>("--from") { Description = "From this hour on." };
-        var to = new Option<DateTimeOffset?>("--to") { Description = "Before this hour." };
+        var from = Moment.Option("--from", "From this hour on; UTC unless it says otherwise.");
+        var to = Moment.Option("--to", "Before this hour; UTC unless it says otherwise.");
         var status = new Option<string?>("--status") { Description = "One status, or a class of them such as 2xx." };
         var by = new Option<string>("--by") { Description = "What is told apart, separated by commas, as the admin API names it.", DefaultValueFactory = static _ => "application,version,operation,status" };
         var granularity = new Option<string>("--granularity") { Description = "hour, day, month or total.", DefaultValueFactory = static _ => Total };
@@ -41,10 +47,8 @@ internal static class UsageCommand
                 return (int)ExitCode.Done;
             }
 
-            Output.Table(rows.OfType<JsonNode>(),
-            [
-                ("start", "start"), ("application", "applicationId"), ("version", "versionId"), ("operation", "operationId"), ("status", "status"), ("units", "units"),
-            ]);
+            // What was told apart, whatever that was; what nobody asked for is in no row.
+            Output.Table(rows.OfType<JsonNode>(), [.. Columns.Where(column => rows.Count == 0 || rows.Any(row => row![column.Path] is not null))]);
             return (int)ExitCode.Done;
 
             void Add(string name, string? value)

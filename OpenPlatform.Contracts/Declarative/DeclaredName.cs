@@ -44,6 +44,9 @@ internal static partial class DeclaredName
             return match.Value;
         });
 
+    /// <summary>The text of which <see cref="Substitute"/> makes this one.</summary>
+    public static string Literal(string text) => text.Contains("${", StringComparison.Ordinal) ? Variable().Replace(text, static match => "$" + match.Value) : text;
+
     /// <summary>One step of a JSON pointer (RFC 6901, 3).</summary>
     public static string Escape(object step) => $"{step}".Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 

@@ -10,15 +10,28 @@ public static class DeclaredVariables
     /// <param name="problem">Told the pointer of each text that names a missing variable.</param>
     public static void Substitute(JsonNode document, Func<string, string?> variable, Action<string, string> problem) => Substitute(document, "", variable, problem);
 
+    /// <summary>Makes every text of the document one that <see cref="Substitute(JsonNode, Func{string, string?}, Action{string, string})"/> turns back into what it is, in place.</summary>
+    public static void Escape(JsonNode document)
+    {
+        foreach (var (key, value) in MembersOf(document))
+        {
+            if (value is JsonValue leaf && leaf.TryGetValue(out string? text))
+            {
+                if (DeclaredName.Literal(text) is var literal && literal != text)
+                {
+                    Set(document, key, literal);
+                }
+            }
+            else if (value is not null)
+            {
+                Escape(value);
+            }
+        }
+    }
+
     private static void Substitute(JsonNode node, string at, Func<string, string?> variable, Action<string, string> problem)
     {
-        var members = node switch
-        {
-            JsonObject o => o.Select(static m => (Key: (object)m.Key, m.Value)),
-            JsonArray a => a.Select(static (value, i) => (Key: (object)i, Value: value)),
-            _ => [],
-        };
-        foreach (var (key, value) in members.ToArray())
+        foreach (var (key, value) in MembersOf(node))
         {
             var pointer = $"{at}/{DeclaredName.Escape(key)}";
             if (value is JsonValue leaf && leaf.TryGetValue(out string? text))
@@ -34,6 +47,13 @@ public static class DeclaredVariables
             }
         }
     }
+
+    private static (object Key, JsonNode? Value)[] MembersOf(JsonNode node) => node switch
+    {
+        JsonObject o => [.. o.Select(static m => ((object)m.Key, m.Value))],
+        JsonArray a => [.. a.Select(static (value, i) => ((object)i, value))],
+        _ => [],
+    };
 
     private static void Set(JsonNode owner, object key, string value)
     {

@@ -190,9 +190,9 @@ public static partial class SnapshotValidator
         for (var i = 0; i < api.Operations.Count; i++)
         {
             var operation = api.Operations[i];
-            if (operation.OperationId.Length is 0 or > 128 || !ids.Add(operation.OperationId))
+            if (operation.OperationId.Length is 0 or > 128 || operation.OperationId.Any(char.IsControl) || !ids.Add(operation.OperationId))
             {
-                problem($"{at}/{i}/operationId", "must be 1 to 128 characters and unique in its API version");
+                problem($"{at}/{i}/operationId", "must be 1 to 128 characters, none of them a control character, and unique in its API version");
             }
 
             if (!Methods.Contains(operation.Method))

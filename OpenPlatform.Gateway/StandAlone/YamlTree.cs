@@ -11,6 +11,9 @@ internal sealed class YamlTree
     /// <summary>Levels of nesting, and nodes after aliases are followed: a document cannot be small and become huge.</summary>
     private const int MaxDepth = 64, MaxNodes = 5_000_000;
 
+    /// <summary>Not of the core schema, but in every document that has parts in common (yaml.org/type/merge.html).</summary>
+    private const string MergeKey = "<<";
+
     private readonly Dictionary<string, long> _lines = new(StringComparer.Ordinal);
     private int _nodes;
 
@@ -75,12 +78,24 @@ internal sealed class YamlTree
         {
             case YamlMappingNode mapping:
                 var members = new JsonObject();
+                var merged = new List<YamlNode>();
                 foreach (var (key, value) in mapping.Children)
                 {
+                    if (key is YamlScalarNode { Value: MergeKey, Style: ScalarStyle.Plain })
+                    {
+                        merged.AddRange(value is YamlSequenceNode several ? several.Children : [value]);
+                        continue;
+                    }
+
                     var name = (key as YamlScalarNode)?.Value ?? throw At(key, "a member's name must be a text");
                     var pointer = $"{at}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
                     _lines.TryAdd(pointer, key.Start.Line);
                     members.Add(name, Read(value, pointer, depth + 1));
+                }
+
+                foreach (var source in merged)
+                {
+                    Merge(source is YamlMappingNode ? source : throw At(source, "<< takes members of an object, or of a list of objects"), members, at, depth);
                 }
 
                 return members;
@@ -88,6 +103,18 @@ internal sealed class YamlTree
                 return new JsonArray([.. sequence.Children.Select((item, i) => Read(item, $"{at}/{i}", depth + 1))]);
             default:
                 return Scalar((YamlScalarNode)node);
+        }
+    }
+
+    /// <summary>Members that are not there already: what an object says itself counts, and of several that are merged the first.</summary>
+    private void Merge(YamlNode source, JsonObject members, string at, int depth)
+    {
+        foreach (var (name, value) in (JsonObject)Read(source, at, depth + 1)!)
+        {
+            if (!members.ContainsKey(name))
+            {
+                members.Add(name, value?.DeepClone());
+            }
         }
     }
 

@@ -36,6 +36,7 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         ["job_requests"] = "what jobs note while they work",
         ["credential_notices"] = "what jobs note while they work",
         ["usage_partitions"] = "what jobs note while they work",
+        ["applications_gone"] = "follows from the rows that are audited",
         ["usage_items_late"] = "what gateways counted",
         ["usage_horizon"] = "what gateways counted",
         ["usage_hours"] = "what gateways counted",

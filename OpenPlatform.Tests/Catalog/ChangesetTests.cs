@@ -131,6 +131,24 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Equal(["/deletes/backends/0"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
     }
 
+    [Theory]
+    [InlineData("""{"split":{"variants":[{"name":"new","backend":"other","weightPercent":10}]}}""")]
+    [InlineData("""{"degradation":{"alternateBackend":"other"}}""")]
+    public async Task Whoever_calls_over_a_part_of_a_split_or_a_stand_in_is_named_too(string policies)
+    {
+        var puts = JsonNode.Parse(
+            """
+            {"organizations":[{"name":"acme"}],"plans":[{"name":"gold"}],"backends":[{"name":"own","service":"own"},{"name":"other","service":"other"}],
+             "apis":[{"name":"divided","version":"v1","basePath":"/divided/v1","backend":"own","operations":["GET /things"],"policies":POLICIES}],
+             "applications":[{"name":"shop","organization":"acme","subscriptions":[{"api":"divided/v1","plan":"gold"}]}]}
+            """.Replace("POLICIES", policies, StringComparison.Ordinal))!;
+        await ApplyAsync(new() { ["puts"] = puts });
+
+        var planned = await ApplyAsync(new() { ["puts"] = Puts("""{"name":"other","service":"elsewhere"}"""), ["dryRun"] = true }, HttpStatusCode.OK);
+
+        Assert.Equal(["acme/shop"], planned["affected"]!.AsArray().Select(static affected => affected!["application"]!.GetValue<string>()));
+    }
+
     [Fact]
     public async Task A_thousand_operations_are_one_revision_and_one_chain()
     {

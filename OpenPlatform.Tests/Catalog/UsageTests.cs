@@ -95,6 +95,43 @@ public sealed class UsageTests(CatalogFixture fixture) : IClassFixture<CatalogFi
         Assert.Equal((10_000L * 1_000_000_000) - (9_999L * 10_000 / 2), (await SumAsync($"application={application}"))["totalUnits"]!.GetValue<long>());
     }
 
+    /// <summary>A backend may answer 999, and an operation may be called by anything that was published: what is refused here is billed to nobody.</summary>
+    [Fact]
+    public async Task What_is_odd_about_an_answer_does_not_cost_its_batch()
+    {
+        using var gateway = fixture.Catalog.Gateway();
+        var application = Guid.NewGuid();
+        var odd = Units(application, 4, operation: "list\tall");
+        var receipt = await PostAsync(gateway, Batch(1, odd, odd with { Status = 999 }, odd with { Status = 600, OperationId = "=1+1" }));
+
+        Assert.True(receipt.Accepted);
+        Assert.Equal(12, (await SumAsync($"application={application}"))["totalUnits"]!.GetValue<long>());
+        Assert.Equal(4, (await SumAsync($"application={application}&status=9xx"))["totalUnits"]!.GetValue<long>());
+        using var admin = fixture.Catalog.Operator();
+        var body = await new Parts(admin).BodyAsync("apis");
+        body["operations"]![0]!["operationId"] = "list\tall";
+        using var refused = await admin.PostAsJsonAsync("/admin/v1/apis", body);
+        Assert.Equal(["/operations/0/operationId"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
+    [Theory]
+    [InlineData("=HYPERLINK(\"http://evil.example\")", "\"'=HYPERLINK(\"\"http://evil.example\"\")\"")]
+    [InlineData("+1", "'+1")]
+    [InlineData("-2+3", "'-2+3")]
+    [InlineData("@SUM(A1)", "'@SUM(A1)")]
+    [InlineData("plain, \"quoted\"", "\"plain, \"\"quoted\"\"\"")]
+    public async Task What_a_spreadsheet_would_run_is_text_in_the_CSV(string operation, string cell)
+    {
+        using var gateway = fixture.Catalog.Gateway();
+        var application = Guid.NewGuid();
+        await PostAsync(gateway, Batch(1, Units(application, 3, operation: operation)));
+        using var admin = fixture.Catalog.Operator();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/admin/v1/usage?application={application}&granularity=total&groupBy=operation");
+        request.Headers.TryAddWithoutValidation("Accept", "text/csv");
+        using var csv = await admin.SendAsync(request);
+        Assert.Equal($"operationId,units\r\n{cell},3\r\n", await csv.Content.ReadAsStringAsync());
+    }
+
     [Theory]
     [InlineData("gateway", "\"\"", "/gateway")]
     [InlineData("gateway", "\"a\\u0000b\"", "/gateway")]
@@ -103,7 +140,9 @@ public sealed class UsageTests(CatalogFixture fixture) : IClassFixture<CatalogFi
     [InlineData("items/0", "null", "/items/0")]
     [InlineData("items/0/minute", "\"2026-03-01T12:00:30Z\"", "/items/0/minute")]
     [InlineData("items/0/operationId", "\"\"", "/items/0/operationId")]
-    [InlineData("items/0/status", "600", "/items/0/status")]
+    [InlineData("items/0/operationId", "\"a\\u0000b\"", "/items/0/operationId")]
+    [InlineData("items/0/status", "99", "/items/0/status")]
+    [InlineData("items/0/status", "1000", "/items/0/status")]
     [InlineData("items/0/units", "0", "/items/0/units")]
     [InlineData("items/0/units", "1000000001", "/items/0/units")]
     public async Task A_batch_that_cannot_be_is_refused_whole(string member, string json, string pointer)

@@ -35,6 +35,22 @@ public sealed class CatalogLoopTests(SharedPostgres postgres) : IAsyncLifetime
         await _catalog.DisposeAsync();
     }
 
+    /// <summary>A column that nothing stands in is a name that is written wrong.</summary>
+    [Fact]
+    public async Task Every_column_of_a_table_is_a_member_of_what_the_catalog_answers()
+    {
+        using var client = _catalog.Anonymous();
+        var document = JsonNode.Parse(await client.GetStringAsync("/openapi/v1.json", Stop))!;
+        foreach (var (kind, columns) in OpenPlatform.Cli.Commands.GetCommand.Columns)
+        {
+            var page = Schema(document["paths"]![$"/admin/v1/{kind}"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!);
+            var item = Schema(page["properties"]!["items"]!["items"]!);
+            Assert.All(columns, column => Assert.True(item["properties"]![column.Path] is not null, $"{kind}: {column.Path}"));
+        }
+
+        JsonNode Schema(JsonNode node) => node["$ref"]?.GetValue<string>() is { } reference ? document["components"]!["schemas"]![reference.Split('/')[^1]]! : node;
+    }
+
     [Fact]
     public async Task The_Orders_example_is_applied_called_exported_and_taken_back()
     {

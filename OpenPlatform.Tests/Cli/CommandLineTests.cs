@@ -36,6 +36,35 @@ public sealed class CommandLineTests
         (await cli.RunAsync("no-such-command")).Ended((int)ExitCode.Usage);
     }
 
+    /// <summary>Lines, blanks, breaks and variables of a text come out of a file as they went into it.</summary>
+    [Fact]
+    public void What_is_written_as_yaml_is_read_as_it_was()
+    {
+        string[] texts =
+        [
+            "", " ", "a\nb", "a\r\nb\r\n", "a \nb", " a\nb", "\na", "a\n\n", "a\n\nb\n", "a\tb\nc", "yes", "null", "1.10", "0x1F", "~", "- a", "a: b", "# a", "'", "\"", "\\", "${A}", "$${A}", "$$${A} ${B}", "${", "a\u2028b\nc", "\uD83D\uDE00\nb", "<<", "2027-01-01", "=", "@a", "`a", "%a", "|", ">\na",
+        ];
+        var node = new JsonObject { ["texts"] = new JsonArray([.. texts.Select(static text => (JsonNode)text)]), ["<<"] = 1, ["a: b"] = 2.5 };
+        var written = node.DeepClone();
+        OpenPlatform.Contracts.Declarative.DeclaredVariables.Escape(written);
+
+        var read = JsonNode.Parse(OpenPlatform.Catalog.Apis.Documents.DocumentText.Parse(Output.YamlOf(written)).Document!.Value.GetRawText())!;
+        OpenPlatform.Contracts.Declarative.DeclaredVariables.Substitute(read, static _ => "a value", static (pointer, message) => Assert.Fail($"{pointer} {message}"));
+
+        Assert.Equal(node.ToJsonString(), read.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_moment_without_an_offset_is_the_same_everywhere()
+    {
+        using var cli = new CliProcess();
+        cli.With("TZ", "Asia/Kolkata").With("OPENPLATFORM_TOKEN", "any");
+        Assert.Contains("UTC unless it says otherwise", (await cli.RunAsync("usage", "--from", "soon", "--server", "http://127.0.0.1:9")).Ended((int)ExitCode.Usage).Errors, StringComparison.Ordinal);
+        var options = new System.CommandLine.RootCommand { OpenPlatform.Cli.Commands.Moment.Option("--from", "") };
+        Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.Zero), options.Parse("--from 2027-01-01").GetValue<DateTimeOffset?>("--from"));
+        Assert.Equal(new DateTimeOffset(2027, 1, 1, 0, 0, 0, TimeSpan.FromHours(2)), options.Parse("--from 2027-01-01T00:00:00+02:00").GetValue<DateTimeOffset?>("--from"));
+    }
+
     [Fact]
     public async Task Sign_prints_a_curl_line_and_never_the_secret()
     {

@@ -21,6 +21,16 @@ internal sealed class DocumentCheck(DocumentNode root)
     /// <summary>What stands below these is data and no part of the description.</summary>
     private static readonly string[] Data = ["example", "examples", "default", "enum", "const"];
 
+    /// <summary>Members of these have names of their own: <c>default</c> is an answer there, or a property, and no data.</summary>
+    private static readonly string[] Named =
+    [
+        "paths", "responses", "callbacks", "parameters", "requestBodies", "headers", "links", "pathItems", "content", "encoding", "schemas", "securitySchemes", "webhooks",
+        "properties", "patternProperties", "dependentSchemas", "$defs", "definitions",
+    ];
+
+    /// <summary>Named ones among which extensions stand.</summary>
+    private static readonly string[] Extended = ["paths", "responses", "callbacks"];
+
     private static readonly string[] ParameterPlaces = ["path", "query", "header", "cookie"];
     private static readonly string[] SchemeTypes = ["apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"];
 
@@ -34,7 +44,7 @@ internal sealed class DocumentCheck(DocumentNode root)
         {
             if (Expect(root, JsonValueKind.Object, "must be an OpenAPI document: an object"))
             {
-                Walk(root.Value, "", 0, isData: false);
+                Walk(root.Value, "", 0, isData: false, named: null);
                 if (_problems.Count == 0)
                 {
                     Document();
@@ -220,7 +230,8 @@ internal sealed class DocumentCheck(DocumentNode root)
     }
 
     /// <summary>Size, depth, texts and references of the whole document.</summary>
-    private void Walk(JsonElement value, string at, int depth, bool isData)
+    /// <param name="named">Whose members these are, where they have names of their own; otherwise null.</param>
+    private void Walk(JsonElement value, string at, int depth, bool isData, string? named)
     {
         if (depth > MaxDepth || ++_values > MaxValues)
         {
@@ -240,7 +251,8 @@ internal sealed class DocumentCheck(DocumentNode root)
                         Reference(member.Value.GetString()!, pointer);
                     }
 
-                    Walk(member.Value, pointer, depth + 1, isData || Data.Contains(name) || ApiDocument.IsExtension(name));
+                    var isDataHere = named is null ? Data.Contains(name) || ApiDocument.IsExtension(name) : Extended.Contains(named) && ApiDocument.IsExtension(name);
+                    Walk(member.Value, pointer, depth + 1, isData || isDataHere, named is null && Named.Contains(name) ? name : null);
                 }
 
                 break;
@@ -248,7 +260,7 @@ internal sealed class DocumentCheck(DocumentNode root)
                 var i = 0;
                 foreach (var item in value.EnumerateArray())
                 {
-                    Walk(item, $"{at}/{i++}", depth + 1, isData);
+                    Walk(item, $"{at}/{i++}", depth + 1, isData, named: null);
                 }
 
                 break;

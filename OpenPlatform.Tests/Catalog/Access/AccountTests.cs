@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Dapper;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using OpenPlatform.Catalog.Accounts;
 
 namespace OpenPlatform.Tests.Catalog.Access;
 
@@ -66,6 +69,24 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         using var admin = fixture.Catalog.Operator();
         using var refused = await admin.PostAsJsonAsync("/admin/v1/tokens", JsonNode.Parse(body));
         Assert.Equal([pointer], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
+    /// <summary>Checking a password takes a tenth of a second: long enough for somebody to change it meanwhile.</summary>
+    [Fact]
+    public async Task A_password_that_was_changed_while_it_was_checked_begins_no_session()
+    {
+        using var admin = fixture.Catalog.Operator();
+        var account = await admin.CreateAsync("accounts", new { name = "overtaken", password = Password, roles = new[] { "owner" } });
+        var sessions = fixture.Catalog.Services.GetRequiredService<SessionStore>();
+        var found = (await sessions.FindOrNullAsync("overtaken", TestContext.Current.CancellationToken))!.Value;
+        Assert.True(PasswordHash.Matches(found.Password, Password));
+
+        using var changed = await admin.ActAsync($"accounts/{account.Id()}:setPassword", "*", new { password = "another horse battery" });
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+
+        Assert.Null(await sessions.BeginOrNullAsync("overtaken", found.Id, found.Password, Encoding.UTF8.GetBytes(CatalogServer.Pepper), TestContext.Current.CancellationToken));
+        await using var connection = new NpgsqlConnection(fixture.ConnectionString);
+        Assert.Equal(0, await connection.ExecuteScalarAsync<int>("select count(*)::int from sessions where account_id = @id", new { id = Guid.Parse(account.Id()) }));
     }
 
     [Fact]

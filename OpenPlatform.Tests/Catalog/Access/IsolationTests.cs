@@ -83,6 +83,32 @@ public sealed partial class IsolationTests(SharedPostgres postgres) : IAsyncLife
         Assert.True(tried > 500);
     }
 
+    /// <summary>A split names applications of everybody; a draft is nobody's business but the publisher's.</summary>
+    [Fact]
+    public async Task How_traffic_is_divided_and_what_is_not_published_is_not_shown_to_a_partner()
+    {
+        var backend = (await _owner.CreateAsync("backends", new { name = "divided", service = "divided" })).Id();
+        var operations = new[] { new { operationId = "list", method = "GET", pathTemplate = "/things" } };
+        var policies = new { timeouts = new { totalMilliseconds = 9000 }, split = new { variants = new object[] { new { name = "new", backendId = backend, weightPercent = 1.0, applications = new[] { _theirs.Application } } } } };
+        var api = await _owner.CreateAsync("apis", new { name = "divided", version = "v1", basePath = "/divided/v1", backendId = backend, operations, policies });
+        var version = api["versions"]![0]!.Id();
+        Assert.Contains(_theirs.Application, await _owner.GetStringAsync($"/admin/v1/apis/{api.Id()}"), StringComparison.Ordinal);
+
+        foreach (var path in new[] { $"apis/{api.Id()}", "apis?limit=200", $"apis/{api.Id()}/versions", $"apis/{api.Id()}/versions/{version}" })
+        {
+            var text = await _developer.GetStringAsync("/admin/v1/" + path);
+            Assert.DoesNotContain(_theirs.Application, text, StringComparison.Ordinal);
+            Assert.Contains("totalMilliseconds", text, StringComparison.Ordinal);
+        }
+
+        var document = JsonNode.Parse("""{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/s":{"get":{"operationId":"s","responses":{"200":{"description":"d","content":{"application/json":{"example":"unpublished"}}}}}}}}""");
+        var draft = await _owner.CreateAsync("apis", new { name = "unseen", version = "v1", basePath = "/unseen/v1", backendId = backend, openApi = document, draft = true });
+        var mock = $"/admin/v1/apis/{draft.Id()}/versions/{draft["versions"]![0]!.Id()}/operations/s/mock";
+        Assert.Contains("unpublished", await _owner.GetStringAsync(mock), StringComparison.Ordinal);
+        using var unseen = await _developer.GetAsync(mock);
+        await unseen.ProblemAsync(HttpStatusCode.NotFound);
+    }
+
     /// <summary>Every write that a developer may call, with the ids of the other partner in every place: nothing of theirs is another afterwards.</summary>
     [Fact]
     public async Task No_write_changes_anything_of_another_organization()

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using OpenPlatform.Catalog.Apis.Documents;
 using OpenPlatform.Tests.Architecture;
+using OpenPlatform.Tests.Catalog.Access;
 
 namespace OpenPlatform.Tests.Catalog.Apis;
 
@@ -67,6 +68,81 @@ public sealed class DeclaredApiTests(CatalogFixture fixture) : IClassFixture<Cat
         await ApplyAsync(admin, document);
         model = Assert.Single((await fixture.Catalog.SnapshotAsync()).Apis, model => model.BasePath == "/ending/v1");
         Assert.Equal(("retired", null), (model.Lifecycle!.State, model.Blocked));
+    }
+
+    [Fact]
+    public async Task What_a_changeset_does_to_a_version_changes_the_ETag_of_its_API()
+    {
+        using var admin = fixture.Catalog.Operator();
+        var document = Document("tagged");
+        var second = document["apis"]![0]!.DeepClone();
+        (second["version"], second["basePath"]) = ("v2", "/tagged/v2");
+        document["apis"]!.AsArray().Add(second);
+        await ApplyAsync(admin, document);
+        var id = JsonNode.Parse(await admin.GetStringAsync("/admin/v1/apis?limit=200"))!["items"]!.AsArray().First(api => api!["name"]!.GetValue<string>() == "tagged")!.Id();
+        var seen = new HashSet<string> { await TagAsync() };
+
+        foreach (var (member, json) in new[] { ("lifecycle", """{"state":"deprecated"}"""), ("blocked", """{"reason":"Wrong totals"}"""), ("blocked", "null"), ("lifecycle", """{"state":"retired"}""") })
+        {
+            document["apis"]![0]![member] = JsonNode.Parse(json);
+            await ApplyAsync(admin, document);
+            Assert.True(seen.Add(await TagAsync()), $"{member} {json}");
+        }
+
+        using var deleted = await admin.PostAsJsonAsync("/admin/v1/changesets", new { deletes = new { apis = new[] { "tagged/v1" } } });
+        Assert.Equal(HttpStatusCode.Created, deleted.StatusCode);
+        Assert.True(seen.Add(await TagAsync()), "deleted");
+        // What says the same again is no change.
+        document["apis"]!.AsArray().RemoveAt(0);
+        await ApplyAsync(admin, document);
+        Assert.False(seen.Add(await TagAsync()));
+
+        async Task<string> TagAsync()
+        {
+            using var read = await admin.GetAsync($"/admin/v1/apis/{id}");
+            return read.Headers.ETag!.Tag;
+        }
+    }
+
+    /// <summary>Blocking is an operator's; a publisher's next deployment takes no emergency stop away.</summary>
+    [Fact]
+    public async Task Who_may_not_block_does_not_do_it_by_a_changeset_nor_undoes_it()
+    {
+        using var admin = fixture.Catalog.Operator();
+        using var publisher = fixture.Catalog.With((await admin.TokenAsync("publisher")).Token);
+        var document = Document("stopped");
+        await ApplyAsync(publisher, document);
+        var blocked = document.DeepClone();
+        blocked["apis"]![0]!["blocked"] = JsonNode.Parse("""{"reason":"Wrong totals"}""");
+
+        using var refused = await publisher.PostAsJsonAsync("/admin/v1/changesets", new { puts = blocked });
+        Assert.Equal(["/puts/apis/0/blocked"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        Assert.Null((await ModelAsync()).Blocked);
+
+        await ApplyAsync(admin, blocked.AsObject());
+        document["apis"]![0]!["operations"]!.AsArray().Add("GET /more");
+        await ApplyAsync(publisher, document);
+        Assert.Equal(("Wrong totals", 3), ((await ModelAsync()).Blocked?.Reason, (await ModelAsync()).Operations.Count));
+
+        await ApplyAsync(admin, document);
+        Assert.Null((await ModelAsync()).Blocked);
+
+        async Task<OpenPlatform.Contracts.Snapshots.ApiModel> ModelAsync() => Assert.Single((await fixture.Catalog.SnapshotAsync()).Apis, model => model.Name == "stopped");
+    }
+
+    /// <summary>It says nothing to a catalog that is built anew from the export.</summary>
+    [Fact]
+    public async Task A_block_that_has_ended_is_not_exported()
+    {
+        using var admin = fixture.Catalog.Operator();
+        await ApplyAsync(admin, Document("over"));
+        await using var connection = new Npgsql.NpgsqlConnection(fixture.ConnectionString);
+        await Dapper.SqlMapper.ExecuteAsync(connection, "update api_versions set blocked_reason = 'x', blocked_at = now() - interval '2 hours', blocked_until = now() - interval '1 hour' where base_path = '/over/v1'");
+
+        var exported = JsonNode.Parse(await admin.GetStringAsync("/admin/v1/export"))!["apis"]!.AsArray().Single(api => api!["name"]!.GetValue<string>() == "over")!;
+
+        Assert.Null(exported["blocked"]);
+        Assert.Equal(["unchanged"], Actions(await ApplyAsync(admin, new() { ["apis"] = new JsonArray(exported.DeepClone()) })));
     }
 
     [Theory]

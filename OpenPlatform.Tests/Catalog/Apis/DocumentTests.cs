@@ -96,6 +96,10 @@ public sealed class DocumentTests(CatalogFixture fixture) : IClassFixture<Catalo
     [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { /a: { get: { requestBody: { $ref: 'other.yaml#/x' } } } }", "/openApi/paths/~1a/get/requestBody/$ref")]
     [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { /a: { get: { security: [ { nobody: [] } ] } } }", "/openApi/paths/~1a/get/security/0/nobody")]
     [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\ncomponents: { schemas: { A: { $ref: '#/components/schemas/B' }, B: { $ref: '#/components/schemas/A' } } }\npaths: { /a: { get: {} } }", "/openApi/components/schemas/A/$ref")]
+    [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { /a: { get: { responses: { default: { description: x, content: { application/json: { schema: { $ref: '#/components/schemas/Eror' } } } } } } } }", "/openApi/paths/~1a/get/responses/default/content/application~1json/schema/$ref")]
+    [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\ncomponents: { schemas: { A: { properties: { default: { $ref: 'other.yaml' } } } } }\npaths: { /a: { get: {} } }", "/openApi/components/schemas/A/properties/default/$ref")]
+    [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\ncomponents: { schemas: { A: { properties: { enum: { properties: { example: { $ref: '#/nowhere' } } } } } } }\npaths: { /a: { get: {} } }", "/openApi/components/schemas/A/properties/enum/properties/example/$ref")]
+    [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { /a: { get: { <<: text } } }", "/openApi")]
     [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { '/a/{id}': { get: { responses: { '200': { description: x } } } } }", "/openApi/paths/~1a~1{id}/get")]
     [InlineData("openapi: 3.1.0\ninfo: { title: a, version: b }\npaths: { /a: { post: { requestBody: { content: { application/json: { schema: { type: string, if: true } } } }, responses: {} } } }", "/openApi/paths/~1a/post/requestBody/content/application~1json/schema/if")]
     public async Task A_problem_in_yaml_is_named_by_its_pointer_there(string yaml, string pointer)
@@ -105,6 +109,41 @@ public sealed class DocumentTests(CatalogFixture fixture) : IClassFixture<Catalo
         body["validateBodies"] = true;
         using var response = await admin.PostAsJsonAsync("/admin/v1/apis", body);
         Assert.Contains(pointer, await response.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
+    [Fact]
+    public void What_is_data_may_look_like_a_reference()
+    {
+        var (json, _) = DocumentText.Parse("openapi: 3.1.0\ninfo: { title: a, version: b }\nx-parts: { $ref: elsewhere }\npaths: { x-a: { $ref: elsewhere }, /a: { get: { responses: { '200': { description: x, content: { application/json: { example: { $ref: no }, schema: { default: { $ref: no }, const: { $ref: no } } } } } } } } }");
+        Assert.Empty(ApiDocument.Read(json!.Value).Problems);
+    }
+
+    [Fact]
+    public void Parts_that_are_merged_in_yaml_are_there()
+    {
+        var (json, reason) = DocumentText.Parse(
+            """
+            openapi: 3.1.0
+            info: { title: a, version: b }
+            x-parts:
+              failures: &failures
+                "400": { description: Wrong. }
+                default: { description: Broken. }
+              more: &more { "400": { description: Very wrong. }, "404": { description: Gone. } }
+            paths:
+              /a:
+                get:
+                  responses: { "200": { description: Good. }, <<: *failures, "400": { description: Own. } }
+                post:
+                  responses: { <<: [ *more, *failures ] }
+                put:
+                  responses: { "<<": { description: Quoted. } }
+            """);
+        Assert.Null(reason);
+        var paths = JsonNode.Parse(json!.Value.GetRawText())!["paths"]!["/a"]!;
+        Assert.Equal("""{"200":{"description":"Good."},"400":{"description":"Own."},"default":{"description":"Broken."}}""", paths["get"]!["responses"]!.ToJsonString());
+        Assert.Equal("""{"\u003C\u003C":{"description":"Quoted."}}""", paths["put"]!["responses"]!.ToJsonString());
+        Assert.Equal("""{"400":{"description":"Very wrong."},"404":{"description":"Gone."},"default":{"description":"Broken."}}""", paths["post"]!["responses"]!.ToJsonString());
     }
 
     [Fact]

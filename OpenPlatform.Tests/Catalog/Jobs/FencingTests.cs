@@ -44,6 +44,23 @@ public sealed class FencingTests(SharedPostgres postgres)
             "select (select count(*) from usage_touched_hours), (select count(*) from outbox), token, changes from jobs where name = 'scripted'"));
     }
 
+    /// <summary>It would be lost: taken by a holder that may not run it.</summary>
+    [Fact]
+    public async Task A_holder_that_lost_the_lease_takes_no_request_with_it()
+    {
+        await using var led = await LedJobs.StartAsync(await postgres.CreateDatabaseAsync());
+        var old = await led.TakeAsync();
+        var young = await led.TakeAsync();
+        using var admin = led.Catalog.Operator();
+        using var asked = await admin.PostAsync("/admin/v1/jobs/usage-roll-up:run", null, Stop);
+        Assert.Equal(HttpStatusCode.Accepted, asked.StatusCode);
+
+        var leadership = led.Services<Leadership>();
+        Assert.Empty(await leadership.TakeRequestsAsync(old, Stop));
+        Assert.Equal(["usage-roll-up"], await leadership.TakeRequestsAsync(young, Stop));
+        Assert.Empty(await leadership.TakeRequestsAsync(young, Stop));
+    }
+
     [Fact]
     public async Task An_old_token_no_token_and_a_made_up_token_are_refused_by_the_database()
     {

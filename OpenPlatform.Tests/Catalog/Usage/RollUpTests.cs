@@ -103,6 +103,34 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Contains("Usage does not add up: 2 differences", _led.Catalog.Logs.All, StringComparison.Ordinal);
     }
 
+    /// <summary>Rolled up or not, delivered late or mended: whose it was is known.</summary>
+    [Fact]
+    public async Task What_an_application_used_stays_with_its_organization_when_it_is_gone()
+    {
+        using var admin = _led.Catalog.Operator();
+        var organization = (await admin.CreateAsync("organizations", new { name = "remembered" })).Id();
+        var application = (await admin.CreateAsync("applications", new { organizationId = organization, name = "gone" })).Id();
+        await PostAsync([Units(Guid.Parse(application), 5)]);
+        using var deleted = await admin.DeleteAsync($"applications/{application}", "*");
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+
+        Assert.Equal(5, await UnitsAsync());
+        await _led.RunAsync("usage-roll-up");
+        Assert.Equal(5, await UnitsAsync());
+        await PostAsync([Units(Guid.Parse(application), 6, operation: "late")]);
+        await _led.RunAsync("usage-roll-up");
+        Assert.Equal(11, await UnitsAsync());
+        await using (var connection = await _led.Services<NpgsqlDataSource>().OpenConnectionAsync(Stop))
+        {
+            await connection.ExecuteAsync("set session_replication_role = replica; update usage_hours set units = 50 where units = 5; set session_replication_role = default");
+        }
+
+        await _led.RunAsync("usage-reconciliation");
+        Assert.Equal(11, await UnitsAsync());
+
+        async Task<long> UnitsAsync() => (await SumsAsync($"organization={organization}"))["totalUnits"]!.GetValue<long>();
+    }
+
     [Fact]
     public async Task Old_items_go_and_their_hours_stay()
     {
