@@ -26,6 +26,7 @@ using OpenPlatform.ServiceDefaults.Deployment;
 
 ServiceStart.Prepare(typeof(CatalogApp).Assembly);
 var builder = WebApplication.CreateBuilder(args);
+builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true); // a request goes on where it was read
 builder.AddServiceDefaults();                   // telemetry, health, discovery
 builder.AddRedisClient("redis");                // revisions are announced there
 

@@ -5,6 +5,7 @@ using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Accounts;
 
@@ -12,6 +13,15 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
 {
     private const string Columns =
         "id, name, roles, organization_id, prefix, created_at, expires_at, revoked_at, (select last_used_on::timestamp from access_token_uses where token_id = id) as last_used, etag";
+
+    private readonly KeyedReads<byte[], Known> _byHash = new(database,
+        """
+        select t.id, t.roles, t.organization_id, t.hash, t.expires_at, u.last_used_on::timestamp as last_used
+        from access_tokens t left join access_token_uses u on u.token_id = t.id
+        where t.hash = any(@keys) and t.revoked_at is null
+        """,
+        // The index found it by comparing bytes, which the pepper makes no use of to anybody; this comparison tells nothing by its time.
+        static (row, hash) => CryptographicOperations.FixedTimeEquals(row.Hash, hash));
 
     public async Task<AccessToken?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
     {
@@ -29,21 +39,15 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
     /// <summary>Whom a token is of, or null when it does not count.</summary>
     public async Task<Caller?> CallerOrNullAsync(byte[] hash, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var row = await connection.QuerySingleOrDefaultAsync<Known>(new(
-            """
-            select t.id, t.roles, t.organization_id, t.hash, u.last_used_on is distinct from @today::date as is_first_today
-            from access_tokens t left join access_token_uses u on u.token_id = t.id
-            where t.hash = @hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > @now)
-            """, new { hash, now, today = now.UtcDateTime.Date }, cancellationToken: cancellationToken));
-        // The index found it by comparing bytes, which the pepper makes no use of to anybody; this comparison tells nothing by its time.
-        if (row is null || !CryptographicOperations.FixedTimeEquals(row.Hash, hash))
+        var row = await _byHash.FindOrNullAsync(hash);
+        if (row is null || row.ExpiresAt <= now)
         {
             return null;
         }
 
-        if (row.IsFirstToday)
+        if (row.LastUsed != now.UtcDateTime.Date)
         {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await connection.ExecuteAsync(new(
                 """
                 insert into access_token_uses as u (token_id, last_used_on) values (@Id, @today)
@@ -95,7 +99,7 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
                 $"update access_tokens set revoked_at = greatest(@Now, created_at), etag = etag + 1 where id = @id returning {Columns}", new { id, change.Now }))).ToToken();
     }
 
-    private sealed record Known(Guid Id, string[] Roles, Guid? OrganizationId, byte[] Hash, bool IsFirstToday);
+    private sealed record Known(Guid Id, string[] Roles, Guid? OrganizationId, byte[] Hash, DateTimeOffset? ExpiresAt, DateTime? LastUsed);
 
     private sealed record Row(
         Guid Id, string Name, string[] Roles, Guid? OrganizationId, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt,

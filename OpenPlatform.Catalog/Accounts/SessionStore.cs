@@ -4,6 +4,7 @@ using Npgsql;
 using OpenPlatform.Catalog.Audit;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Accounts;
 
@@ -17,6 +18,12 @@ internal sealed class SessionStore(NpgsqlDataSource database, TimeProvider time)
     public const int FreeFailures = 5;
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(15);
+
+    private readonly KeyedReads<byte[], Known> _byHash = new(database,
+        """
+        select a.name, a.roles, a.organization_id, s.hash, s.expires_at from sessions s join accounts a on a.id = s.account_id
+        where s.hash = any(@keys) and not a.disabled
+        """, static (row, hash) => CryptographicOperations.FixedTimeEquals(row.Hash, hash));
 
     /// <summary>
     /// Counts an attempt as failed before it is looked at, so that many at once are no way around. Null when it may be looked at,
@@ -84,16 +91,8 @@ internal sealed class SessionStore(NpgsqlDataSource database, TimeProvider time)
     }
 
     /// <summary>Whom a session is of, or null when it does not count.</summary>
-    public async Task<Caller?> CallerOrNullAsync(byte[] hash, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var row = await connection.QuerySingleOrDefaultAsync<Known>(new(
-            """
-            select a.name, a.roles, a.organization_id, s.hash from sessions s join accounts a on a.id = s.account_id
-            where s.hash = @hash and s.expires_at > @now and not a.disabled
-            """, new { hash, now }, cancellationToken: cancellationToken));
-        return row is not null && CryptographicOperations.FixedTimeEquals(row.Hash, hash) ? new($"account:{row.Name}", RoleNames.Roles(row.Roles), row.OrganizationId) : null;
-    }
+    public async Task<Caller?> CallerOrNullAsync(byte[] hash, DateTimeOffset now) =>
+        await _byHash.FindOrNullAsync(hash) is { } row && row.ExpiresAt > now ? new($"account:{row.Name}", RoleNames.Roles(row.Roles), row.OrganizationId) : null;
 
     public async Task EndAsync(byte[] hash, CancellationToken cancellationToken)
     {
@@ -106,5 +105,5 @@ internal sealed class SessionStore(NpgsqlDataSource database, TimeProvider time)
 
     private sealed record Password(Guid Id, byte[] PasswordHash, byte[] PasswordSalt, int PasswordIterations);
 
-    private sealed record Known(string Name, string[] Roles, Guid? OrganizationId, byte[] Hash);
+    private sealed record Known(string Name, string[] Roles, Guid? OrganizationId, byte[] Hash, DateTimeOffset ExpiresAt);
 }

@@ -28,7 +28,7 @@ internal static class ApplicationEndpoints
         PageAnswers.ListAsync(context, page, start => applications.ListAsync(caller, organization, start, cancellationToken));
 
     private static async Task<IResult> Get(Guid id, Caller caller, ApplicationStore applications, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await applications.FindOrNullAsync(caller, id, cancellationToken), "application", id);
+        ResourceAnswers.Found(await applications.FindOrNullAsync(caller, id), "application", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

@@ -5,6 +5,7 @@ using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Applications;
@@ -13,14 +14,11 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, organization_id, name, suspended, addresses::text as addresses, created_at, etag";
 
+    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from applications where id = any(@keys)", static (row, id) => row.Id == id);
+
     /// <param name="caller">Sees those of its organization.</param>
-    public async Task<Application?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QuerySingleOrDefaultAsync<Row>(new(
-            $"select {Columns} from applications where id = @id and (@OrganizationId::uuid is null or organization_id = @OrganizationId)",
-            new { id, caller.OrganizationId }, cancellationToken: cancellationToken)))?.ToApplication();
-    }
+    public async Task<Application?> FindOrNullAsync(Caller caller, Guid id) =>
+        await _byId.FindOrNullAsync(id) is { } row && caller.Sees(row.OrganizationId) ? row.ToApplication() : null;
 
     /// <param name="organization">Only those of this organization; null: all that the caller sees.</param>
     public async Task<IReadOnlyList<Application>> ListAsync(Caller caller, Guid? organization, PageStart page, CancellationToken cancellationToken)

@@ -27,7 +27,7 @@ internal static class BackendEndpoints
         PageAnswers.ListAsync(context, page, start => backends.ListAsync(start, cancellationToken));
 
     private static async Task<IResult> Get(Guid id, BackendStore backends, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await backends.FindOrNullAsync(id, cancellationToken), "backend", id);
+        ResourceAnswers.Found(await backends.FindOrNullAsync(id), "backend", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => BackendStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

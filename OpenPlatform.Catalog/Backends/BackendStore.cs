@@ -5,6 +5,7 @@ using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Backends;
@@ -13,12 +14,9 @@ internal sealed class BackendStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, name, service, addresses, protocol, balancing::text, health::text, dns::text, created_at, etag";
 
-    public async Task<Backend?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var row = await connection.QuerySingleOrDefaultAsync<Row>(new($"select {Columns} from backends where id = @id", new { id }, cancellationToken: cancellationToken));
-        return row?.ToBackend();
-    }
+    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from backends where id = any(@keys)", static (row, id) => row.Id == id);
+
+    public async Task<Backend?> FindOrNullAsync(Guid id) => (await _byId.FindOrNullAsync(id))?.ToBackend();
 
     public async Task<IReadOnlyList<Backend>> ListAsync(PageStart page, CancellationToken cancellationToken)
     {

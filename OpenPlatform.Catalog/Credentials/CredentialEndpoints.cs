@@ -34,7 +34,7 @@ internal static class CredentialEndpoints
         PageAnswers.ListAsync(context, page, start => credentials.ListAsync(caller, application, start, cancellationToken));
 
     private static async Task<IResult> Get(Guid id, Caller caller, CredentialStore credentials, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await credentials.FindOrNullAsync(caller, id, cancellationToken), "credential", id);
+        ResourceAnswers.Found(await credentials.FindOrNullAsync(caller, id), "credential", id);
 
     private static async Task<IResult> Rotate(
         Guid id, IfMatch ifMatch, RotationRequest request, ConfigChanges changes, IOptions<CatalogOptions> options, Envelopes envelopes, CancellationToken cancellationToken) =>

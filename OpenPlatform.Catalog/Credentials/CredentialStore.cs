@@ -4,6 +4,7 @@ using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Credentials;
 
@@ -15,19 +16,17 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
     // Never the hash nor the key: nobody outside needs them.
     private const string Columns =
         """
-        c.id, c.application_id, c.type, c.name, c.prefix, c.key_id, c.algorithm, encode(c.thumbprint, 'hex') as thumbprint, c.replaces,
+        c.id, c.application_id, (select organization_id from applications where id = c.application_id) as organization_id, c.type, c.name, c.prefix, c.key_id, c.algorithm, encode(c.thumbprint, 'hex') as thumbprint, c.replaces,
         c.created_at, c.expires_at, c.revoked_at, (select last_used_on from credential_uses where credential_id = c.id) as last_used_on, c.etag
         """;
 
     private const string Own = "c.application_id in (select id from applications where organization_id = @OrganizationId)";
 
+    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from credentials c where c.id = any(@keys)", static (row, id) => row.Id == id);
+
     /// <param name="caller">Sees those of its organization.</param>
-    public async Task<Credential?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QuerySingleOrDefaultAsync<Row>(
-            new($"select {Columns} from credentials c where c.id = @id and (@OrganizationId::uuid is null or {Own})", new { id, caller.OrganizationId }, cancellationToken: cancellationToken)))?.ToCredential();
-    }
+    public async Task<Credential?> FindOrNullAsync(Caller caller, Guid id) =>
+        await _byId.FindOrNullAsync(id) is { } row && caller.Sees(row.OrganizationId) ? row.ToCredential() : null;
 
     /// <param name="caller">Sees those of its organization.</param>
     /// <param name="application">Only those of this application; null: all.</param>
@@ -131,22 +130,20 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
             return found;
         }
 
-        var revoked = (await change.Connection.QuerySingleAsync<Row>(change.Sql(
-            $"update credentials c set revoked_at = greatest(@Now, created_at), etag = etag + 1 where c.id = @id returning {Columns}", new { id, change.Now }))).ToCredential();
-        Emit(change, revoked, await OrganizationAsync(change, revoked.ApplicationId), "revoked");
+        var row = await change.Connection.QuerySingleAsync<Row>(change.Sql(
+            $"update credentials c set revoked_at = greatest(@Now, created_at), etag = etag + 1 where c.id = @id returning {Columns}", new { id, change.Now }));
+        var revoked = row.ToCredential();
+        Emit(change, revoked, row.OrganizationId, "revoked");
         return revoked;
     }
 
     private static async Task<Outcome<Credential>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from credentials c where c.id = @id for update of c", new { id }));
-        return row is null || !change.Caller.Sees(await OrganizationAsync(change, row.ApplicationId)) ? CatalogProblem.NotFound("credential", id)
+        return row is null || !change.Caller.Sees(row.OrganizationId) ? CatalogProblem.NotFound("credential", id)
             : ifMatch.Check(row.Etag) is { } problem ? problem
             : row.ToCredential();
     }
-
-    private static Task<Guid> OrganizationAsync(ConfigChange change, Guid application) =>
-        change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select organization_id from applications where id = @application", new { application }));
 
     private static void Emit(ConfigChange change, Credential credential, Guid organization, string what) =>
         change.Emit($"openplatform.credential.{what}", $"credentials/{credential.Id}", credential, organization);
@@ -165,7 +162,7 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
     private sealed record Taken(int Live, bool Hash, bool KeyId, bool Thumbprint);
 
     private sealed record Row(
-        Guid Id, Guid ApplicationId, string Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,
+        Guid Id, Guid ApplicationId, Guid OrganizationId, string Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,
         DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateOnly? LastUsedOn, long Etag)
     {
         public Credential ToCredential() => new(

@@ -23,8 +23,8 @@ internal static class OrganizationEndpoints
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, OrganizationStore organizations, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => organizations.ListAsync(caller, start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, Caller caller, OrganizationStore organizations, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await organizations.FindOrNullAsync(caller, id, cancellationToken), "organization", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, OrganizationStore organizations) =>
+        ResourceAnswers.Found(await organizations.FindOrNullAsync(caller, id), "organization", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => OrganizationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

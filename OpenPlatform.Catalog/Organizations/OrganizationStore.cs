@@ -4,6 +4,7 @@ using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Organizations;
 
@@ -11,18 +12,10 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, name, created_at, etag";
 
-    /// <param name="caller">Sees its own.</param>
-    public async Task<Organization?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
-    {
-        if (!caller.Sees(id))
-        {
-            return null;
-        }
+    private readonly KeyedReads<Guid, Organization> _byId = new(database, $"select {Columns} from organizations where id = any(@keys)", static (organization, id) => organization.Id == id);
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await connection.QuerySingleOrDefaultAsync<Organization>(
-            new($"select {Columns} from organizations where id = @id", new { id }, cancellationToken: cancellationToken));
-    }
+    /// <param name="caller">Sees its own.</param>
+    public async Task<Organization?> FindOrNullAsync(Caller caller, Guid id) => caller.Sees(id) ? await _byId.FindOrNullAsync(id) : null;
 
     /// <param name="caller">Sees its own.</param>
     public async Task<IReadOnlyList<Organization>> ListAsync(Caller caller, PageStart page, CancellationToken cancellationToken)

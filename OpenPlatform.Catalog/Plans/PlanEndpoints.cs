@@ -36,7 +36,7 @@ internal static class PlanEndpoints
         PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, cancellationToken));
 
     private static async Task<IResult> Get(Guid id, PlanStore plans, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await plans.FindOrNullAsync(id, cancellationToken), "plan", id);
+        ResourceAnswers.Found(await plans.FindOrNullAsync(id), "plan", id);
 
     private static async Task<IResult> Revisions(Guid id, PlanStore plans, CancellationToken cancellationToken) =>
         await plans.RevisionsAsync(id, cancellationToken) is { Count: > 0 } revisions ? TypedResults.Ok(new Page<PlanRevision>(revisions)) : CatalogProblem.NotFound("plan", id);

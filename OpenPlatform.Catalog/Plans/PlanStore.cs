@@ -5,6 +5,7 @@ using Npgsql;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 using OpenPlatform.Contracts.Snapshots;
 
 namespace OpenPlatform.Catalog.Plans;
@@ -22,12 +23,9 @@ internal sealed class PlanStore(NpgsqlDataSource database)
 
     internal const string ListSql = $"{Select} where p.id > @After order by p.id limit @Fetch";
 
-    public async Task<Plan?> FindOrNullAsync(Guid id, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var row = await connection.QuerySingleOrDefaultAsync<Row>(new($"{Select} where p.id = @id", new { id }, cancellationToken: cancellationToken));
-        return row?.ToPlan();
-    }
+    private readonly KeyedReads<Guid, Row> _byId = new(database, $"{Select} where p.id = any(@keys)", static (row, id) => row.Id == id);
+
+    public async Task<Plan?> FindOrNullAsync(Guid id) => (await _byId.FindOrNullAsync(id))?.ToPlan();
 
     public async Task<IReadOnlyList<Plan>> ListAsync(PageStart page, CancellationToken cancellationToken)
     {

@@ -46,7 +46,7 @@ internal static class ResourceAnswers
             }
 
             response.StatusCode = status;
-            return response.WriteAsJsonAsync(resource, httpContext.RequestAborted);
+            return JsonBody.WriteAsync(httpContext, resource);
         }
 
         private static bool IsKnown(HttpRequest request, EntityTagHeaderValue etag) =>

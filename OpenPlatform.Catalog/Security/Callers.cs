@@ -32,6 +32,6 @@ internal sealed class Callers(
 
         return isToken
             ? await tokens.CallerOrNullAsync(hash, time.GetUtcNow(), cancellationToken)
-            : await sessions.CallerOrNullAsync(hash, time.GetUtcNow(), cancellationToken);
+            : await sessions.CallerOrNullAsync(hash, time.GetUtcNow());
     }
 }

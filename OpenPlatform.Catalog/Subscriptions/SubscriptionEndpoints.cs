@@ -34,7 +34,7 @@ internal static class SubscriptionEndpoints
         PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(caller, new(query.Application, query.Version, query.Plan, query.State), start, cancellationToken));
 
     private static async Task<IResult> Get(Guid id, Caller caller, SubscriptionStore subscriptions, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await subscriptions.FindOrNullAsync(caller, id, cancellationToken), "subscription", id);
+        ResourceAnswers.Found(await subscriptions.FindOrNullAsync(caller, id), "subscription", id);
 
     private static async Task<IResult> ChangePlan(Guid id, PlanChangeRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         request.Check() ?? ResourceAnswers.Changed(

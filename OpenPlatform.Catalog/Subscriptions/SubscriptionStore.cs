@@ -4,6 +4,7 @@ using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
+using OpenPlatform.Catalog.Storage;
 
 namespace OpenPlatform.Catalog.Subscriptions;
 
@@ -12,16 +13,14 @@ internal sealed record SubscriptionFilter(Guid? Application, Guid? Version, Guid
 
 internal sealed class SubscriptionStore(NpgsqlDataSource database)
 {
-    private const string Columns = "s.id, s.application_id, s.version_id, s.plan_id, s.pending_plan_id, s.state, s.created_at, s.etag";
+    private const string Columns = "s.id, s.application_id, (select organization_id from applications where id = s.application_id) as organization_id, s.version_id, s.plan_id, s.pending_plan_id, s.state, s.created_at, s.etag";
     private const string Own = "s.application_id in (select id from applications where organization_id = @OrganizationId)";
 
+    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from subscriptions s where s.id = any(@keys)", static (row, id) => row.Id == id);
+
     /// <param name="caller">Sees those of its organization.</param>
-    public async Task<Subscription?> FindOrNullAsync(Caller caller, Guid id, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await connection.QuerySingleOrDefaultAsync<Row>(new(
-            $"select {Columns} from subscriptions s where s.id = @id and (@OrganizationId::uuid is null or {Own})", new { id, caller.OrganizationId }, cancellationToken: cancellationToken)))?.ToSubscription();
-    }
+    public async Task<Subscription?> FindOrNullAsync(Caller caller, Guid id) =>
+        await _byId.FindOrNullAsync(id) is { } row && caller.Sees(row.OrganizationId) ? row.ToSubscription() : null;
 
     /// <param name="caller">Sees those of its organization.</param>
     public async Task<IReadOnlyList<Subscription>> ListAsync(Caller caller, SubscriptionFilter filter, PageStart page, CancellationToken cancellationToken)
@@ -195,11 +194,9 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
     private static async Task<Outcome<(Subscription Subscription, Guid Organization)>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {
         var row = await change.Connection.QuerySingleOrDefaultAsync<Row>(change.Sql($"select {Columns} from subscriptions s where s.id = @id for update", new { id }));
-        var organization = row is null ? Guid.Empty
-            : await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select organization_id from applications where id = @ApplicationId", new { row.ApplicationId }));
-        return row is null || !change.Caller.Sees(organization) ? CatalogProblem.NotFound("subscription", id)
+        return row is null || !change.Caller.Sees(row.OrganizationId) ? CatalogProblem.NotFound("subscription", id)
             : ifMatch.Check(row.Etag) is { } problem ? problem
-            : (row.ToSubscription(), organization);
+            : (row.ToSubscription(), row.OrganizationId);
     }
 
     private static Task<Offer> OfferAsync(ConfigChange change, Guid version, Guid plan) => change.Connection.QuerySingleAsync<Offer>(change.Sql(
@@ -229,7 +226,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         };
     }
 
-    private sealed record Row(Guid Id, Guid ApplicationId, Guid VersionId, Guid PlanId, Guid? PendingPlanId, string State, DateTimeOffset CreatedAt, long Etag)
+    private sealed record Row(Guid Id, Guid ApplicationId, Guid OrganizationId, Guid VersionId, Guid PlanId, Guid? PendingPlanId, string State, DateTimeOffset CreatedAt, long Etag)
     {
         public Subscription ToSubscription() =>
             new(Id, ApplicationId, VersionId, PlanId, PendingPlanId, Enum.Parse<SubscriptionState>(State, ignoreCase: true), CreatedAt, Etag);

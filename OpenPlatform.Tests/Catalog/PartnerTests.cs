@@ -88,10 +88,10 @@ public sealed class PartnerTests(CatalogFixture fixture) : IClassFixture<Catalog
         Assert.Empty(await credentials.ListAsync(developer, null, all, stop));
         Assert.Empty(await subscriptions.ListAsync(developer, new(foreign, null, null, null), all, stop));
         Assert.Equal(developer.OrganizationId, Assert.Single(await organizations.ListAsync(developer, all, stop)).Id);
-        Assert.Null(await applications.FindOrNullAsync(developer, foreign, stop));
-        Assert.Null(await credentials.FindOrNullAsync(developer, credential, stop));
-        Assert.Null(await subscriptions.FindOrNullAsync(developer, Guid.Parse(subscription.Id()), stop));
-        Assert.Null(await organizations.FindOrNullAsync(developer, stranger, stop));
+        Assert.Null(await applications.FindOrNullAsync(developer, foreign));
+        Assert.Null(await credentials.FindOrNullAsync(developer, credential));
+        Assert.Null(await subscriptions.FindOrNullAsync(developer, Guid.Parse(subscription.Id())));
+        Assert.Null(await organizations.FindOrNullAsync(developer, stranger));
 
         var any = await AnyAsync();
         var id = Guid.Parse(subscription.Id());

@@ -98,8 +98,8 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         using var session = fixture.Catalog.With(await LoginAsync("mara", Password));
 
         Assert.Equal("account:mara", (await SelfAsync(session))["actor"]!.GetValue<string>());
-        var login = Assert.Single(JsonNode.Parse(await admin.GetStringAsync("/admin/v1/audit?kind=login"))!["items"]!.AsArray());
-        Assert.Equal(("account:mara", "insert", "account_id,created_at,expires_at,hash"), (login!["actor"]!.GetValue<string>(), login["action"]!.GetValue<string>(), string.Join(',', login["changed"]!.AsArray())));
+        var login = Assert.Single(JsonNode.Parse(await admin.GetStringAsync("/admin/v1/audit?kind=login"))!["items"]!.AsArray(), static login => login!["actor"]!.GetValue<string>() == "account:mara");
+        Assert.Equal(("insert", "account_id,created_at,expires_at,hash"), (login!["action"]!.GetValue<string>(), string.Join(',', login["changed"]!.AsArray())));
         var second = await session.CreateAsync("accounts", new { name = "nils", password = Password, roles = new[] { "auditor" } });
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         Assert.Equal("account:mara", await connection.ExecuteScalarAsync<string>("select actor from audit where kind = 'account' and id = @id", new { id = second.Id() }));

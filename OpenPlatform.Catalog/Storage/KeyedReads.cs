@@ -1,0 +1,106 @@
+using Dapper;
+using Npgsql;
+
+namespace OpenPlatform.Catalog.Storage;
+
+/// <summary>
+/// Reads of one kind of row by key. Those that are asked for while another is under way go together in the next statement, so that under load Postgres and the driver
+/// are asked once for many; alone, a read goes at once. Each is answered by a statement that began after it was asked for: nobody reads what was before his own write.
+/// </summary>
+/// <param name="statement">Gives the rows whose key is in the array <c>@keys</c>; what is not there is missing, in any order.</param>
+/// <param name="isOf">Whether a row is the one of a key.</param>
+internal sealed class KeyedReads<TKey, TRow>(NpgsqlDataSource database, string statement, Func<TRow, TKey, bool> isOf)
+    where TRow : class
+{
+    /// <summary>Most keys of one statement.</summary>
+    private const int MostTogether = 64;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Asked> _waiting = new();
+    private bool _isUnderWay;
+
+    /// <summary>The row, or null. Is not given up half way: others wait for the same statement, which ends with the command's timeout at the latest.</summary>
+    public Task<TRow?> FindOrNullAsync(TKey key)
+    {
+        var asked = new Asked(key);
+        lock (_lock)
+        {
+            _waiting.Enqueue(asked);
+            if (_isUnderWay)
+            {
+                return asked.Task;
+            }
+
+            _isUnderWay = true;
+        }
+
+        // Not as a part of the request that happens to be first.
+        ThreadPool.UnsafeQueueUserWorkItem(static reads => _ = reads.RunAsync(), this, preferLocal: true);
+        return asked.Task;
+    }
+
+    private async Task RunAsync()
+    {
+        var together = new List<Asked>();
+        while (Take(together))
+        {
+            try
+            {
+                var rows = await ReadAsync(together);
+                foreach (var asked in together)
+                {
+                    asked.SetResult(rows.Find(row => isOf(row, asked.Key)));
+                }
+            }
+            catch (Exception exception)
+            {
+                foreach (var asked in together)
+                {
+                    asked.TrySetException(exception);
+                }
+            }
+        }
+    }
+
+    private bool Take(List<Asked> together)
+    {
+        together.Clear();
+        lock (_lock)
+        {
+            while (together.Count < MostTogether && _waiting.TryDequeue(out var asked))
+            {
+                together.Add(asked);
+            }
+
+            return _isUnderWay = together.Count > 0;
+        }
+    }
+
+    /// <summary>In the trace of the request that waited longest: a statement has one parent.</summary>
+    private Task<List<TRow>> ReadAsync(List<Asked> together)
+    {
+        TKey[] keys = [.. together.Select(static asked => asked.Key)];
+        if (together[0].Context is not { } context)
+        {
+            return ReadAsync(keys);
+        }
+
+        Task<List<TRow>>? read = null;
+        ExecutionContext.Run(context, _ => read = ReadAsync(keys), null);
+        return read!;
+    }
+
+    private async Task<List<TRow>> ReadAsync(TKey[] keys)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return (await connection.QueryAsync<TRow>(new(statement, new { keys }))).AsList();
+    }
+
+    // Continuations go to the pool: the next statement does not wait until all these answers are written.
+    private sealed class Asked(TKey key) : TaskCompletionSource<TRow?>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public TKey Key => key;
+
+        public ExecutionContext? Context { get; } = ExecutionContext.Capture();
+    }
+}
