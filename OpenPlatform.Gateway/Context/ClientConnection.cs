@@ -5,13 +5,15 @@ using OpenPlatform.Gateway.Framing;
 namespace OpenPlatform.Gateway.Context;
 
 /// <summary>
-/// What a client's connection carries from request to request. Of HTTP/1 alone: there a connection has one request at a time.
+/// What a client's connection carries from request to request. Nearly all of HTTP/1 alone: there a connection has one request at a time.
 /// </summary>
 internal sealed class ClientConnection(CancellationToken closed) : IDisposable
 {
     private CancellationTokenRegistration _registration;
     private DirectConnection? _underWay;
     private long _exchange;
+    private int _streams;
+    private int _givenUp;
 
     /// <summary>The part of a request's head that says who called and how: the same for all requests of a connection.</summary>
     public OriginLines Origin { get; } = new();
@@ -39,6 +41,18 @@ internal sealed class ClientConnection(CancellationToken closed) : IDisposable
         {
             Leave();
         }
+    }
+
+    /// <summary>
+    /// Of HTTP/2, where a request that is given up costs its client two small frames and makes room for the next one (CVE-2023-44487): the server's limit is on
+    /// those that are open, and one that ends at once is not. By the rule, and the numbers, that Envoy has for it ("premature reset").
+    /// </summary>
+    /// <returns>False: more than half of its requests were given up within a second, out of so many that this is how it is meant.</returns>
+    public bool Ended(bool givenUp)
+    {
+        const int Few = 500;
+        var streams = Interlocked.Increment(ref _streams);
+        return !givenUp || Interlocked.Increment(ref _givenUp) <= streams / 2 || streams < Few;
     }
 
     public void Dispose() => _registration.Dispose();

@@ -12,6 +12,9 @@ internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalW
     private static readonly SearchValues<char> NameCharacters =
         SearchValues.Create("!#$%&'*+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~");
 
+    private static readonly SearchValues<char> ControlCharacters =
+        SearchValues.Create([.. Enumerable.Range(0, 0x20).Where(static c => c != '\t').Append(0x7f).Select(static c => (char)c)]);
+
     public Task InvokeAsync(GatewayRequest request)
     {
         var context = request.Http;
@@ -26,7 +29,8 @@ internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalW
             return refusals.WriteAsync(this, request, guard.IsTooLong ? Refusal.RequestHeadTooLarge : Refusal.BadFraming);
         }
 
-        if (guard is null && !HasFieldNames(context.Request.Headers))
+        var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        if (guard is null && !(IsSound(context.Request) && IsTarget(target)))
         {
             return refusals.WriteAsync(this, request, Refusal.BadFraming);
         }
@@ -36,23 +40,46 @@ internal sealed class FramingMiddleware(StepDelegate next, Drain drain, RefusalW
             WebSockets.Watch(context, drain);
         }
 
-        return PathGuard.IsAmbiguous(context.Features.Get<IHttpRequestFeature>()!.RawTarget, context.Request.Path.Value)
+        return PathGuard.IsAmbiguous(target, context.Request.Path.Value)
             ? refusals.WriteAsync(this, request, Refusal.AmbiguousPath)
             : next(request);
     }
 
-    /// <summary>HTTP/2 carries names as counted bytes, and the server takes nearly all of them: in a head of HTTP/1 a blank, a colon or a line end in
-    /// one would begin another field, or another request (RFC 9113, 8.2.1). Over HTTP/1 the guard has looked.</summary>
-    private static bool HasFieldNames(IHeaderDictionary headers)
+    /// <summary>HTTP/2 carries names and values as counted bytes, and the server takes nearly all of them: in a head of HTTP/1 a blank, a colon or a line end in
+    /// a name would begin another field, or another request (RFC 9113, 8.2.1), and servers disagree about a control character in a value. Over HTTP/1 the
+    /// guard has looked.</summary>
+    private static bool IsSound(HttpRequest request)
     {
-        foreach (var (name, _) in headers)
+        var hasConnections = HttpProtocol.IsHttp11(request.Protocol);
+        foreach (var (name, values) in request.Headers)
         {
-            if (name.Length == 0 || (name[0] != ':' && name.AsSpan().ContainsAnyExcept(NameCharacters)))
+            if (name.Length == 0 || (name[0] != ':' && name.AsSpan().ContainsAnyExcept(NameCharacters)) || (!hasConnections && IsOfConnection(name)))
             {
                 return false;
             }
+
+            foreach (var value in values)
+            {
+                if (value.AsSpan().ContainsAny(ControlCharacters))
+                {
+                    return false;
+                }
+            }
         }
 
-        return true;
+        return request.Headers.Expect is [] or [null or ""] || request.Headers.Expect is [{ } one] && one.Equals("100-continue", StringComparison.OrdinalIgnoreCase);
     }
+
+    /// <summary>What says something of one connection of HTTP/1 means nothing here (RFC 9113, 8.2.2). Of <c>Connection</c> and <c>TE</c> the server refuses what does not belong.</summary>
+    private static bool IsOfConnection(string name) => name.Length switch
+    {
+        7 => name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase),
+        10 => name.Equals("Keep-Alive", StringComparison.OrdinalIgnoreCase),
+        16 => name.Equals("Proxy-Connection", StringComparison.OrdinalIgnoreCase),
+        17 => name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase),
+        _ => false,
+    };
+
+    /// <summary>A blank would end it in the request line of HTTP/1; a fragment is nothing that is sent.</summary>
+    private static bool IsTarget(string target) => !target.AsSpan().ContainsAnyExceptInRange('!', '~') && !target.Contains('#', StringComparison.Ordinal);
 }

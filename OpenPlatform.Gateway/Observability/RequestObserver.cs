@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Context;
 using OpenPlatform.Gateway.Refusals;
@@ -12,6 +13,9 @@ namespace OpenPlatform.Gateway.Observability;
 internal sealed class RequestObserver(
     RequestContext contexts, FaultRefusals faults, AccessLog log, DecisionRing ring, GatewayMetrics metrics, RequestMetrics requests, IOptions<ObservabilityOptions> options, TimeProvider time)
 {
+    /// <summary>A request that its client gives up later than this was meant.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+
     private readonly int _every = options.Value.DecisionEvery;
     private IReadOnlyList<string> _names = [];
     private StepDelegate _plain = null!;
@@ -100,6 +104,12 @@ internal sealed class RequestObserver(
         if (request.Purpose != RequestPurpose.Traffic)
         {
             return;
+        }
+
+        if (request.Client is null && http.Features.Get<ClientConnection>() is { } shared
+            && !shared.Ended(givenUp: elapsed < Soon && http.RequestAborted.IsCancellationRequested))
+        {
+            http.Features.Get<IConnectionLifetimeFeature>()?.Abort();
         }
 
         var refusal = request.Refusal;

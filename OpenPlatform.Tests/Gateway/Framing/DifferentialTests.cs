@@ -13,7 +13,7 @@ namespace OpenPlatform.Tests.Gateway.Framing;
 /// </summary>
 public sealed partial class DifferentialTests
 {
-    private static readonly string[] Servers = ["kestrel", "nginx", "haproxy", "apache2", "lighttpd", "node"];
+    internal static readonly string[] Servers = ["kestrel", "nginx", "haproxy", "apache2", "lighttpd", "node"];
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     private static readonly string[] Templates = ["/", "/echo", "/echo/{a}", "/echo/{a}/{b}", "/end", "/smuggled"];
     private static readonly string Corpus = Path.Combine(Repository.Root, "OpenPlatform.Tests", "Gateway", "Framing", "corpus.tsv");
@@ -98,7 +98,7 @@ public sealed partial class DifferentialTests
         return answer.ToString();
     }
 
-    private static byte[] Bytes(string shape, string basePath)
+    internal static byte[] Bytes(string shape, string basePath)
     {
         var text = shape.Replace("{base}", basePath, StringComparison.Ordinal).Replace("{key}", TestSnapshot.Key, StringComparison.Ordinal)
             .Replace("{long}", new string('x', 60_000), StringComparison.Ordinal);
@@ -112,7 +112,7 @@ public sealed partial class DifferentialTests
         }));
     }
 
-    private static Snapshot Snapshot(List<ServerLane> lanes)
+    internal static Snapshot Snapshot(List<ServerLane> lanes)
     {
         var template = TestSnapshot.Create([]);
         var operations = (from path in Templates from method in Methods select new OperationModel(method + path, method, path)).ToArray();

@@ -66,6 +66,21 @@ public sealed partial class Http2DowngradeTests
         Assert.Contains("\r\nx-a: b\r\n", backend.Requests.Single(), StringComparison.OrdinalIgnoreCase);
     }
 
+    [Fact]
+    public async Task Crumbs_of_a_cookie_are_one_line_and_a_Host_beside_the_authority_is_not_passed_on()
+    {
+        await using var backend = RawBackend.Start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var wire = await Http2Wire.ConnectAsync(gateway.ClientOptions.BaseAddress.Port, Stop);
+        var frames = Http2Frames.Of("headers:end :method=GET|:scheme=http|:path=/orders/v1/orders|:authority=api.example|host=evil.example|cookie=a=1|cookie=b=2|x-api-key={key}", basePath: "");
+        await wire.SendAsync(frames.Bytes, Stop);
+        await wire.ReadUntilEndedAsync(frames.Streams, Stop);
+        var head = Assert.Single(backend.Requests);
+        Assert.Contains("\r\nCookie: a=1; b=2\r\n", head, StringComparison.OrdinalIgnoreCase); // RFC 9113, 8.2.3
+        Assert.DoesNotContain("evil", head, StringComparison.Ordinal);
+    }
+
     [GeneratedRegex("^GET /[!-~]* HTTP/1\\.1\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*\r\n)+\r\n$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex WholeLines();
 
