@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using OpenPlatform.Hosting.Publishing.Azure.Bicep;
+using OpenPlatform.Hosting.Publishing.Azure.Modules;
 using OpenPlatform.Hosting.Publishing.Yaml;
 using static OpenPlatform.Hosting.Publishing.Azure.Bicep.BicepValue;
 
@@ -19,23 +20,23 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
 
     public IEnumerable<DeploymentFile> Write()
     {
-        var modules = new Modules(_values);
+        var stores = new StoreModules(_values);
         List<(string Path, BicepFile? File)> files =
         [
-            ("main.bicep", Main(modules)),
-            ("modules/network.bicep", modules.Network()),
-            ("modules/environment.bicep", Modules.Environment()),
-            ("modules/registry.bicep", Modules.Registry()),
-            ("modules/vault.bicep", modules.Vault()),
-            ("modules/identity.bicep", Modules.Identity()),
-            ("modules/storage.bicep", modules.Storage()),
+            ("main.bicep", Main(stores)),
+            ("modules/network.bicep", new NetworkModule(_values).File()),
+            ("modules/environment.bicep", PlatformModules.Environment()),
+            ("modules/registry.bicep", PlatformModules.Registry()),
+            ("modules/vault.bicep", SecretModules.Vault(_values)),
+            ("modules/identity.bicep", SecretModules.Identity()),
+            ("modules/storage.bicep", stores.Storage()),
         ];
-        if (model.Services.FirstOrDefault(s => s.Name == "main" || Migrated.Any(m => AzureNames.Migrations(m) == s.Name) || (AzureValues.IsManaged(s) && files.Any(f => f.Path == Modules.ServerFile(s)))) is { } taken)
+        if (model.Services.FirstOrDefault(s => s.Name == "main" || Migrated.Any(m => AzureNames.Migrations(m) == s.Name) || (AzureValues.IsManaged(s) && files.Any(f => f.Path == StoreModules.FileOf(s)))) is { } taken)
         {
             throw new Aspire.Hosting.DistributedApplicationException($"A service cannot be named '{taken.Name}' on Azure: a file of the deployment has that name.");
         }
 
-        files.AddRange(_values.Servers.Select(s => (Modules.ServerFile(s), (BicepFile?)(s.Kind == ServiceKind.Postgres ? modules.Postgres(s) : modules.Redis(s)))));
+        files.AddRange(_values.Servers.Select(s => (StoreModules.FileOf(s), (BicepFile?)stores.Server(s))));
         files.AddRange(_values.Apps.Select(s => ($"{s.Name}.bicep", (BicepFile?)new ContainerApp(_values, s).File())));
         files.AddRange(Migrated.Select(s => ($"{AzureNames.Migrations(s)}.bicep", (BicepFile?)new ContainerApp(_values, s).MigrationFile())));
         foreach (var (path, file) in files)
@@ -66,7 +67,7 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
 
     private IEnumerable<ServiceModel> Built => _values.Apps.Where(static s => s.Image.Project is not null);
 
-    private BicepFile Main(Modules modules)
+    private BicepFile Main(StoreModules stores)
     {
         var secrets = _values.Supplied().ToArray();
         var postgres = _values.Servers.Any(static s => s.Kind == ServiceKind.Postgres);
@@ -104,7 +105,7 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
         file.Add(Module("vault", "modules/vault.bicep",
             [("subnetId", Symbol("network.outputs.endpointsSubnetId")), ("zoneId", Symbol("network.outputs.vaultZoneId")), .. _values.Secrets().Select(s => (AzureNames.Symbol(s.Name), Secret(s)))]));
         file.Add(_values.Servers.Select(Server));
-        if (modules.Storage() is not null)
+        if (stores.Storage() is not null)
         {
             file.Add(Module("storage", "modules/storage.bicep", ("environmentName", Symbol("environment.outputs.name")), ("zoneRedundant", Symbol("zoneRedundant"))));
         }
@@ -129,11 +130,11 @@ internal sealed class AzureFiles(DeploymentModel model, string root)
     }
 
     private BicepModule Server(ServiceModel server) => server.Kind == ServiceKind.Postgres
-        ? Module(AzureNames.Symbol(server.Name), Modules.ServerFile(server),
+        ? Module(AzureNames.Symbol(server.Name), StoreModules.FileOf(server),
             ("vaultName", Symbol("vault.outputs.name")), ("subnetId", Symbol("network.outputs.databasesSubnetId")), ("zoneId", Symbol("network.outputs.postgresZoneId")),
             ("zoneRedundant", Symbol("zoneRedundant")), ("sku", Symbol("postgresSku")), ("storageGiB", Symbol("postgresStorageGiB")), ("backupRetentionDays", Symbol("backupRetentionDays")),
             ("geoRedundantBackup", Symbol("geoRedundantBackup")), ("version", Symbol("postgresVersion")), (AzureNames.Symbol(AzureValues.Password(server)!.Name), Symbol(AzureNames.Symbol(AzureValues.Password(server)!.Name))))
-        : Module(AzureNames.Symbol(server.Name), Modules.ServerFile(server),
+        : Module(AzureNames.Symbol(server.Name), StoreModules.FileOf(server),
             ("vaultName", Symbol("vault.outputs.name")), ("subnetId", Symbol("network.outputs.endpointsSubnetId")), ("zoneId", Symbol("network.outputs.redisZoneId")), ("sku", Symbol("redisSku")));
 
     /// <summary>After the servers, which put connection strings into the vault.</summary>
