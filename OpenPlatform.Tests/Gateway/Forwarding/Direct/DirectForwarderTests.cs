@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Forwarding.Direct;
+using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Gateway.Forwarding.Direct;
@@ -219,6 +220,20 @@ public sealed class DirectForwarderTests
         Assert.Equal(0, FailuresOf(gateway));
     }
 
+    /// <summary>YARP's forwarder has one clock for both sides: a piece must go out within the idle timeout. Whose fault it was is told apart all the same.</summary>
+    [Fact]
+    public async Task A_client_that_reads_slowly_what_YARP_carries_is_cut_after_the_idle_timeout_and_the_instance_not_blamed()
+    {
+        var body = new string('x', MoreThanBuffersHold);
+        await using var backend = RawBackend.Start($"HTTP/1.1 200 OK\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(IdleMilliseconds: 500) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog);
+        using var client = await AskAsync(gateway, "TE: trailers\r\n");
+        Assert.True(await backend.Left.WaitAsync(TimeSpan.FromSeconds(20), Stop)); // nobody reads
+        await Eventually.TrueAsync(() => gateway.Snapshot.Current!.Backends[0].Ready.Single().InFlight == 0);
+        Assert.Equal(0, FailuresOf(gateway));
+    }
+
     [Fact]
     public async Task A_client_that_reads_below_the_least_pace_is_cut_and_the_instance_not_blamed()
     {
@@ -336,10 +351,10 @@ public sealed class DirectForwarderTests
     }
 
     /// <summary>Asks, and does not read.</summary>
-    private static async Task<TcpClient> AskAsync(GatewayHost gateway)
+    private static async Task<TcpClient> AskAsync(GatewayHost gateway, string more = "")
     {
         var client = await ConnectAsync(gateway);
-        await client.Client.SendAsync(Encoding.ASCII.GetBytes($"GET /orders/v1/orders HTTP/1.1\r\nHost: a\r\nX-Api-Key: {TestSnapshot.Key}\r\nConnection: close\r\n\r\n"), Stop);
+        await client.Client.SendAsync(Encoding.ASCII.GetBytes($"GET /orders/v1/orders HTTP/1.1\r\nHost: a\r\nX-Api-Key: {TestSnapshot.Key}\r\n{more}Connection: close\r\n\r\n"), Stop);
         return client;
     }
 }
