@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Context;
-using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
 
@@ -13,7 +12,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// Stands at the beginning of every connection: looks at its first bytes, finds out what is spoken, and puts the
 /// <see cref="GuardedReader"/> before HTTP/1. On a port without TLS, HTTP/2 is spoken with whoever begins with its preface.
 /// </summary>
-internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, RefusalWriter refusals, ILogger<FramingGuard> logger)
+internal sealed class FramingGuard(IOptions<KestrelServerOptions> kestrel, EarlyRefusals refusals, ILogger<FramingGuard> logger)
 {
     private const byte TlsHandshake = 0x16;
 

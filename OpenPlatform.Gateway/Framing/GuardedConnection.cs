@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using OpenPlatform.Gateway.Context;
-using OpenPlatform.Gateway.Refusals;
 
 namespace OpenPlatform.Gateway.Framing;
 
@@ -13,7 +12,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// A connection as the layers above the guard see it. TLS, where there is any, is one of those layers: it puts its decrypted
 /// transport in the place of the raw one, and that is the moment when the guard is put between it and HTTP.
 /// </summary>
-internal sealed class GuardedConnection(ConnectionContext inner, ClientConnection client, RefusalWriter refusals) : ConnectionContext
+internal sealed class GuardedConnection(ConnectionContext inner, ClientConnection client, EarlyRefusals refusals) : ConnectionContext
 {
     private IDuplexPipe? _guarded;
     private SocketWriter? _direct;
@@ -55,7 +54,7 @@ internal sealed class GuardedConnection(ConnectionContext inner, ClientConnectio
         var reader = new GuardedReader(inner.Transport.Input);
         client.Guard = reader;
         _direct = isPlain && Features.Get<IConnectionSocketFeature>() is { Socket: var socket } ? new(socket, inner.Transport.Output) : null;
-        _guarded = new Pipes(reader, new GuardedWriter(_direct ?? inner.Transport.Output, reader, refusals));
+        _guarded = new Pipes(reader, new GuardedWriter(_direct ?? inner.Transport.Output, reader, refusals, inner.RemoteEndPoint));
     }
 
     public override void Abort(ConnectionAbortedException abortReason) => inner.Abort(abortReason);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net;
 using System.Text;
 using OpenPlatform.Gateway.Refusals;
 
@@ -10,7 +11,7 @@ namespace OpenPlatform.Gateway.Framing;
 /// take, a head that comes too slowly) never reaches the pipeline, and its answer has no content: here it gets that of a refusal. Everything else
 /// passes as it is.
 /// </summary>
-internal sealed class GuardedWriter(PipeWriter inner, GuardedReader reader, RefusalWriter refusals) : PipeWriter
+internal sealed class GuardedWriter(PipeWriter inner, GuardedReader reader, EarlyRefusals refusals, EndPoint? client) : PipeWriter
 {
     /// <summary>Kestrel's own answers are four short lines.</summary>
     private const int LongestOwn = 256;
@@ -69,7 +70,7 @@ internal sealed class GuardedWriter(PipeWriter inner, GuardedReader reader, Refu
     private byte[] WithContent(ReadOnlySpan<byte> head, Refusal refusal)
     {
         var id = Guid.NewGuid().ToString("N");
-        var content = refusals.Content(refusal, id);
+        var content = refusals.Content(refusal, id, client);
         var at = head.IndexOf(NoContent);
         return
         [

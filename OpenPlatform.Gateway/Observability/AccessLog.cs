@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Options;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.ServiceDefaults.Deployment;
 
 namespace OpenPlatform.Gateway.Observability;
 
@@ -26,6 +27,7 @@ internal sealed class AccessLog : BackgroundService
     private readonly ObservabilityOptions _options;
     private readonly int _threshold;
     private long _dropped;
+    private Stream? _target;
 
     public AccessLog(IOptions<ObservabilityOptions> options)
     {
@@ -48,6 +50,26 @@ internal sealed class AccessLog : BackgroundService
         }
     }
 
+    /// <exception cref="StartRefusedException">The file cannot be written.</exception>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _target = _options.AccessLog switch
+            {
+                AccessLogTarget.Stdout => Console.OpenStandardOutput(),
+                AccessLogTarget.File => new FileStream(_options.AccessLogFile!, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0),
+                _ => null,
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new StartRefusedException($"{ObservabilityOptions.Section}:{nameof(ObservabilityOptions.AccessLogFile)}: {_options.AccessLogFile} cannot be written: {e.Message}", e);
+        }
+
+        return base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (_queue is null)
@@ -55,9 +77,7 @@ internal sealed class AccessLog : BackgroundService
             return;
         }
 
-        await using var target = _options.AccessLog == AccessLogTarget.Stdout
-            ? Console.OpenStandardOutput()
-            : new FileStream(_options.AccessLogFile!, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        await using var target = _target!;
         var buffer = new ArrayBufferWriter<byte>(64 << 10);
         await using var json = new Utf8JsonWriter(buffer);
         while (!stoppingToken.IsCancellationRequested)
@@ -140,7 +160,7 @@ internal sealed class AccessLog : BackgroundService
             json.WriteString("instance"u8, instance);
         }
 
-        json.WriteString("client"u8, record.Client.ToString());
+        json.WriteString("client"u8, ReferenceEquals(record.Client, IPAddress.None) ? "unknown" : record.Client.ToString());
         json.WriteEndObject();
     }
 }

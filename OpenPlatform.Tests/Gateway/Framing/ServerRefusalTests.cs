@@ -7,6 +7,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Gateway.Framing;
+using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -91,8 +92,8 @@ public sealed class ServerRefusalTests
     public async Task Only_whole_heads_without_content_get_one(string written, string? slug)
     {
         var pipe = new Pipe();
-        await using var services = new ServiceCollection().AddMetrics().AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>().BuildServiceProvider();
-        var writer = new GuardedWriter(pipe.Writer, new GuardedReader(pipe.Reader), services.GetRequiredService<RefusalWriter>());
+        await using var services = new ServiceCollection().AddMetrics().AddSingleton(TimeProvider.System).AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>().AddSingleton<AccessLog>().AddSingleton<EarlyRefusals>().BuildServiceProvider();
+        var writer = new GuardedWriter(pipe.Writer, new GuardedReader(pipe.Reader), services.GetRequiredService<EarlyRefusals>(), client: null);
         Encoding.ASCII.GetBytes(written, writer.GetSpan(1024));
         writer.Advance(written.Length);
         await writer.CompleteAsync();

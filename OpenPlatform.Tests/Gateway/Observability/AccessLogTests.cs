@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Tests.Fixtures;
@@ -45,6 +47,27 @@ public sealed class AccessLogTests
         Assert.Contains(lines, static line => line.GetProperty("status").GetInt32() == 500 && line.TryGetProperty("instance", out _));
         Assert.DoesNotContain("secret", text, StringComparison.Ordinal);
         Assert.DoesNotContain(TestSnapshot.Key, text, StringComparison.Ordinal);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
+    [Fact]
+    public async Task What_the_server_refuses_before_it_is_a_request_has_its_line()
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("openplatform-access-").FullName, "access.log");
+        await using (var gateway = await GatewayHost.StartAsync(catalog: null, untilReady: false, settings:
+            [("OpenPlatform:Gateway:Observability:AccessLog", "File"), ("OpenPlatform:Gateway:Observability:AccessLogFile", file), ("OpenPlatform:Gateway:Observability:AccessLogSample", "0")]))
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, gateway.ClientOptions.BaseAddress.Port, Stop);
+            await client.GetStream().WriteAsync((byte[])[.. "GET / HTTP/1.1\r\nHost: a\r\nx: "u8, 0xff, .. "\r\n\r\n"u8], Stop);
+            using var answer = new StreamReader(client.GetStream());
+            var text = await answer.ReadToEndAsync(Stop);
+            await Eventually.TrueAsync(() => File.ReadAllLines(file).Length > 0);
+            var line = JsonDocument.Parse(Assert.Single(await File.ReadAllLinesAsync(file, Stop))).RootElement;
+            Assert.Equal((400, "malformed-request", "127.0.0.1"), (line.GetProperty("status").GetInt32(), line.GetProperty("refusal").GetString(), line.GetProperty("client").GetString()));
+            Assert.Contains($"\r\nX-Request-Id: {line.GetProperty("requestId").GetString()}\r\n", text, StringComparison.Ordinal);
+        }
+
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 

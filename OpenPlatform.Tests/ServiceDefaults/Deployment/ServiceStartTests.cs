@@ -22,6 +22,7 @@ public sealed class ServiceStartTests : IDisposable
     [InlineData("Gateway", "secrets OpenPlatform:EnvelopeKey=short", "OpenPlatform:EnvelopeKey")]
     [InlineData("Gateway", "secrets OpenPlatform:StateDirectory=/proc/none", "OpenPlatform:StateDirectory")]
     [InlineData("Gateway", "secrets ConnectionStrings:redis=host=what", "ConnectionStrings:redis")]
+    [InlineData("Gateway", "secrets OpenPlatform:Gateway:Observability:AccessLog=File OpenPlatform:Gateway:Observability:AccessLogFile=/proc/none/log", "OpenPlatform:Gateway:Observability:AccessLogFile")]
     [InlineData("Gateway", "secrets urls=http:8080", "--urls")]
     [InlineData("Gateway", "secrets urls=taken", "address already in use")]
     [InlineData("Catalog", "", "OpenPlatform__AdminToken", "OpenPlatform__ServiceToken", "OpenPlatform__KeyPepper")]
