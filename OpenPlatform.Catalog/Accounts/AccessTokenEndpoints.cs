@@ -24,8 +24,17 @@ internal static class AccessTokenEndpoints
     private static Task<IResult> List([AsParameters] PageQuery page, AccessTokenStore tokens, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => tokens.ListAsync(start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, AccessTokenStore tokens, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await tokens.FindOrNullAsync(id, cancellationToken), "token", id);
+    private static async Task<IResult> Get(Guid id, AccessTokenStore tokens, HttpContext context, CancellationToken cancellationToken)
+    {
+        var found = await tokens.FindOrNullAsync(id, cancellationToken);
+        if (found?.LastUsedOn is not null)
+        {
+            // A use is no change, so the ETag does not tell of it: who has the token as it was yesterday gets the day as well.
+            context.Request.Headers.IfNoneMatch = default;
+        }
+
+        return ResourceAnswers.Found(found, "token", id);
+    }
 
     private static async Task<IResult> Revoke(Guid id, IfMatch ifMatch, AuditedWrites writes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await writes.ApplyAsync(change => AccessTokenStore.RevokeAsync(change, id, ifMatch), cancellationToken));

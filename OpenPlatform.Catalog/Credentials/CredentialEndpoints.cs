@@ -33,8 +33,17 @@ internal static class CredentialEndpoints
         [AsParameters] PageQuery page, [Description("Only those of this application.")] Guid? application, Caller caller, CredentialStore credentials, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => credentials.ListAsync(caller, application, start, cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, Caller caller, CredentialStore credentials, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await credentials.FindOrNullAsync(caller, id), "credential", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, CredentialStore credentials, HttpContext context)
+    {
+        var found = await credentials.FindOrNullAsync(caller, id);
+        if (found?.LastUsedOn is not null)
+        {
+            // A use is no change, so the ETag does not tell of it: who has the credential as it was yesterday gets the day as well.
+            context.Request.Headers.IfNoneMatch = default;
+        }
+
+        return ResourceAnswers.Found(found, "credential", id);
+    }
 
     private static async Task<IResult> Rotate(
         Guid id, IfMatch ifMatch, RotationRequest request, ConfigChanges changes, IOptions<CatalogOptions> options, Envelopes envelopes, CancellationToken cancellationToken) =>

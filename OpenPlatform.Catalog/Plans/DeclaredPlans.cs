@@ -14,7 +14,8 @@ internal sealed class DeclaredPlans : IDeclaredKind
 {
     public string List => "plans";
 
-    public int Order => 30;
+    /// <summary>After the APIs that they are offered for.</summary>
+    public int Order => 45;
 
     public Permission Write => Permission.WritePlans;
 
@@ -96,7 +97,7 @@ internal sealed class DeclaredPlans : IDeclaredKind
             }
             else
             {
-                report.Problem($"{item.Pointer}/apis/{i}", "names no API that is there before this changeset");
+                report.Problem($"{item.Pointer}/apis/{i}", "names no API, neither of the catalog nor of this changeset");
                 known = false;
             }
         }

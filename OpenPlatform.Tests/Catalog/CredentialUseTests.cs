@@ -43,6 +43,10 @@ public sealed class CredentialUseTests(SharedPostgres postgres)
         Assert.Equal(DateTime.UtcNow, credentials.Single(credential => credential!.Id() == used.Id())!["lastUsedOn"]!.GetValue<DateTime>(), TimeSpan.FromDays(2));
         Assert.Equal("\"1\"", (await admin.GetAsync($"/admin/v1/credentials/{used.Id()}", Stop)).Headers.ETag?.Tag); // a use is no change
 
+        using var known = new HttpRequestMessage(HttpMethod.Get, $"/admin/v1/credentials/{used.Id()}") { Headers = { IfNoneMatch = { new("\"1\"") } } };
+        using var again = await admin.SendAsync(known, Stop); // known from before it was used
+        Assert.NotNull((await again.JsonAsync())["lastUsedOn"]);
+
         // Told again, or late, it stays what it is; what cannot be is refused.
         using var service = catalog.Gateway();
         var today = DateOnly.FromDateTime(DateTime.UtcNow);

@@ -62,6 +62,22 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
         Assert.Equal(["/puts/applications/0/credentials/4/type", "/puts/applications/0/credentials/5/publicKey"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
     }
 
+    /// <summary>As a new catalog gets it: the plan, and the API it is offered for, in one file.</summary>
+    [Fact]
+    public async Task A_plan_is_offered_for_an_API_of_the_same_changeset()
+    {
+        var puts = JsonNode.Parse(
+            """
+            {"backends":[{"name":"new","service":"new"}],"plans":[{"name":"special","apis":["new"]}],
+             "apis":[{"name":"new","version":"v1","basePath":"/new/v1","backend":"new","operations":["GET /things"]}]}
+            """)!.AsObject();
+
+        Assert.All(Actions(await ApplyAsync(puts.DeepClone().AsObject())), static action => Assert.Equal("created", action));
+        Assert.All(Actions(await ApplyAsync(puts)), static action => Assert.Equal("unchanged", action));
+        using var deleted = await _admin.PostAsJsonAsync("/admin/v1/changesets", new { deletes = new { plans = new[] { "special" }, backends = new[] { "new" } } });
+        Assert.Equal(["/deletes/backends/0"], await deleted.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+    }
+
     [Fact]
     public async Task A_partner_is_declared_with_its_key_and_subscription_and_putting_it_again_changes_nothing()
     {

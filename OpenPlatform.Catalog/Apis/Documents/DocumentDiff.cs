@@ -20,7 +20,7 @@ internal static class DiffRules
     public static readonly DiffRule RequestTypeNarrowed = Breaking("request-type-narrowed", "a value of the request may have fewer types");
     public static readonly DiffRule RequestEnumNarrowed = Breaking("request-enum-value-removed", "a value of the request is allowed no more");
     public static readonly DiffRule RequestPropertyRequired = Breaking("request-property-required", "a property of the request is required now");
-    public static readonly DiffRule RequestPropertyRefused = Breaking("request-property-refused", "a property of the request is gone, and others are not allowed");
+    public static readonly DiffRule RequestPropertyRefused = Breaking("request-property-refused", "a property of the request is gone, or one that is not described was allowed, and others are not allowed now");
     public static readonly DiffRule RequestBoundTightened = Breaking("request-bound-tightened", "a limit of a value of the request is tighter");
     public static readonly DiffRule RequestPatternChanged = Breaking("request-pattern-changed", "a text of the request must match another pattern or format");
     public static readonly DiffRule RequestAlternativeRemoved = Breaking("request-alternative-removed", "an alternative (`oneOf`, `anyOf`) of the request is gone");

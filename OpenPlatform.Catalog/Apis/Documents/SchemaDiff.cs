@@ -45,12 +45,26 @@ internal sealed class SchemaDiff(ChangeList changes)
         }
 
         Properties(before, now, at, isResponse);
-        if (before.Items is { } from && now.Items is { } to)
+        Parts(before.SaysItems ? before.Items : null, now.SaysItems ? now.Items : null, at, "what is in the list", isResponse);
+        if (before.IsOpen && now.IsOpen)
         {
-            Compare(from, to, isResponse);
+            Parts(before.Additional, now.Additional, at, "what is not described", isResponse);
         }
 
         Alternatives(before, now, at, isResponse);
+    }
+
+    /// <summary>What is inside of something else; null: it may be anything.</summary>
+    private void Parts(DocumentNode? before, DocumentNode? now, string at, string what, bool isResponse)
+    {
+        if (before is { } from && now is { } to)
+        {
+            Compare(from, to, isResponse);
+        }
+        else if (isResponse ? before is not null : now is not null)
+        {
+            changes.Add(isResponse ? DiffRules.ResponseTypeWidened : DiffRules.RequestTypeNarrowed, at, isResponse ? $"{what} may be anything now" : $"{what} may not be anything any more");
+        }
     }
 
     private void Types(SchemaView before, SchemaView now, string at, bool isResponse)
@@ -115,6 +129,16 @@ internal sealed class SchemaDiff(ChangeList changes)
                 changes.Add(DiffRules.RequestBoundTightened, at, $"{bound} is {value} now");
             }
         }
+
+        if (now.IsUnique && !before.IsUnique)
+        {
+            changes.Add(DiffRules.RequestBoundTightened, at, "nothing may be in the list twice now");
+        }
+
+        if (now.MultipleOf is { } step && (before.MultipleOf is not { } other || other % step != 0))
+        {
+            changes.Add(DiffRules.RequestBoundTightened, at, $"must be a multiple of {step} now");
+        }
     }
 
     private void Properties(SchemaView before, SchemaView now, string at, bool isResponse)
@@ -135,6 +159,11 @@ internal sealed class SchemaDiff(ChangeList changes)
             {
                 changes.Add(DiffRules.RequestPropertyRefused, at, $"{name} is not allowed any more");
             }
+        }
+
+        if (!isResponse && before.IsOpen && !now.IsOpen)
+        {
+            changes.Add(DiffRules.RequestPropertyRefused, at, "properties that are not described are not allowed any more");
         }
 
         foreach (var (name, property) in now.Properties.Where(property => !before.Properties.ContainsKey(property.Key) && !property.Value.Resolved().Flag(other)))

@@ -31,6 +31,18 @@ internal sealed class SchemaView
 
     public DocumentNode? Items { get; private set; }
 
+    /// <summary>Null: what is in a list can be anything; false too when its schema says nothing.</summary>
+    public bool SaysItems => Items is { } items && Says(items);
+
+    /// <summary>What properties are that are not described; null: anything, or not allowed (<see cref="IsOpen"/>).</summary>
+    public DocumentNode? Additional { get; private set; }
+
+    /// <summary>Numbers must be multiples of it; null: any.</summary>
+    public decimal? MultipleOf { get; private set; }
+
+    /// <summary>True: a list holds nothing twice.</summary>
+    public bool IsUnique { get; private set; }
+
     /// <summary>False: no property but the described ones.</summary>
     public bool IsOpen { get; private set; } = true;
 
@@ -39,6 +51,8 @@ internal sealed class SchemaView
 
     /// <summary>What the types are, in words of the whole set.</summary>
     public IEnumerable<string> TypesOrAll => Types ?? (IEnumerable<string>)AllTypes;
+
+    private static bool Says(DocumentNode schema) => schema.Resolved() is { IsObject: true } resolved && resolved.Members().Any();
 
     public static SchemaView Of(DocumentNode node)
     {
@@ -73,6 +87,13 @@ internal sealed class SchemaView
 
         Required.UnionWith(node.Texts("required"));
         IsOpen &= node.Raw("additionalProperties") is not { Value.ValueKind: JsonValueKind.False };
+        Additional ??= node.Raw("additionalProperties") is { } additional && Says(additional) ? additional : null;
+        IsUnique |= node.Flag("uniqueItems");
+        if (node.Raw("multipleOf") is { Value.ValueKind: JsonValueKind.Number } multiple && multiple.Value.TryGetDecimal(out var step) && step > 0)
+        {
+            MultipleOf ??= step;
+        }
+
         foreach (var list in (string[])["oneOf", "anyOf"])
         {
             Alternatives.AddRange(node[list]?.Items() ?? []);

@@ -27,6 +27,9 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         await refused.ProblemAsync(HttpStatusCode.Forbidden);
         Assert.DoesNotContain(token, await admin.GetStringAsync($"/admin/v1/tokens/{id}"), StringComparison.Ordinal);
         Assert.Equal($"{DateTime.UtcNow:yyyy-MM-dd}", JsonNode.Parse(await admin.GetStringAsync($"/admin/v1/tokens/{id}"))!["lastUsedOn"]!.GetValue<string>());
+        using var known = new HttpRequestMessage(HttpMethod.Get, $"/admin/v1/tokens/{id}") { Headers = { IfNoneMatch = { new("\"1\"") } } };
+        using var used = await admin.SendAsync(known); // known from before it was used
+        Assert.NotNull((await used.JsonAsync())["lastUsedOn"]);
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
         Assert.DoesNotContain(token[10..], await connection.ExecuteScalarAsync<string>("select string_agg(t::text, ' ') from access_tokens t"), StringComparison.Ordinal);
         using var revoked = await admin.ActAsync($"tokens/{id}:revoke", "\"1\"");

@@ -250,6 +250,35 @@ public sealed class DocumentTests(CatalogFixture fixture) : IClassFixture<Catalo
         }
     }
 
+    /// <summary>What said nothing and says something now takes something away from those who send; from those who read, the other way round.</summary>
+    [Theory]
+    [InlineData("request-type-narrowed", "{ type: array }", "{ type: array, items: { type: integer } }")]
+    [InlineData("request-bound-tightened", "{ type: array, items: {} }", "{ type: array, items: {}, uniqueItems: true }")]
+    [InlineData("request-bound-tightened", "{ type: integer }", "{ type: integer, multipleOf: 5 }")]
+    [InlineData("request-bound-tightened", "{ type: integer, multipleOf: 5 }", "{ type: integer, multipleOf: 3 }")]
+    [InlineData("request-property-refused", "{ type: object, properties: { a: {} } }", "{ type: object, properties: { a: {} }, additionalProperties: false }")]
+    [InlineData("request-property-refused", "{ type: object, properties: { a: {} }, additionalProperties: { type: string } }", "{ type: object, properties: { a: {} }, additionalProperties: false }")]
+    [InlineData("request-type-narrowed", "{ type: object }", "{ type: object, additionalProperties: { type: string } }")]
+    [InlineData("request-type-narrowed", "{ type: object, additionalProperties: { type: [ string, integer ] } }", "{ type: object, additionalProperties: { type: string } }")]
+    [InlineData("response-type-widened", "{ type: object, additionalProperties: { type: string } }", "{ type: object }")]
+    public void What_was_open_is_a_change_when_it_closes(string rule, string was, string becomes)
+    {
+        Assert.Contains(rule, Diff(Of(was), Of(becomes)).Where(change => change.Breaking).Select(change => change.Rule));
+        Assert.DoesNotContain(Diff(Of(becomes), Of(becomes)), change => true);
+        // Read the other way round it breaks the other side, and this one not.
+        Assert.DoesNotContain(Diff(Of(becomes), Of(was)), change => change.Breaking && change.Rule.StartsWith(rule.Split('-')[0], StringComparison.Ordinal) && !was.Contains("multipleOf", StringComparison.Ordinal));
+
+        static string Of(string schema) => $$"""
+            openapi: 3.1.0
+            info: { title: a, version: b }
+            paths:
+              /a:
+                post:
+                  requestBody: { content: { application/json: { schema: {{schema}} } } }
+                  responses: { "200": { description: x, content: { application/json: { schema: {{schema}} } } } }
+            """;
+    }
+
     [Theory]
     [InlineData("path-parameter-undeclared", "  /orders/{id}:", "  /orders/{id}/{more}:")]
     [InlineData("path-parameter-unused", "  /orders/{id}:", "  /orders/one:")]
