@@ -14,6 +14,7 @@ internal static class AccountEndpoints
     public static IServiceCollection AddAccounts(this IServiceCollection services) => services
         .AddSingleton<AccessTokenStore>()
         .AddSingleton<AccountStore>()
+        .AddSingleton<PasswordChecks>()
         .AddSingleton<SessionStore>();
 
     public static void MapAccounts(this IEndpointRouteBuilder admin)
@@ -72,7 +73,8 @@ internal static class AccountEndpoints
         return ResourceAnswers.Changed(await writes.ApplyAsync(change => AccountStore.SetPasswordAsync(change, id, password, ifMatch), cancellationToken));
     }
 
-    private static async Task<IResult> Login(LoginRequest request, SessionStore sessions, IOptions<CatalogOptions> options, HttpContext context, CancellationToken cancellationToken)
+    private static async Task<IResult> Login(
+        LoginRequest request, SessionStore sessions, PasswordChecks checks, IOptions<CatalogOptions> options, HttpContext context, CancellationToken cancellationToken)
     {
         context.Response.Headers.CacheControl = "no-store";
         if (request is not { Name: { Length: > 0 and <= MaxName } name, Password: { Length: <= PasswordHash.MaxLength } password })
@@ -80,6 +82,13 @@ internal static class AccountEndpoints
             return CatalogProblem.LoginFailed();
         }
 
+        // The turn comes before the attempt: who is sent away has tried nothing.
+        var (hadTurn, answer) = await checks.RunAsync(() => LoginAsync(name, password, sessions, options, cancellationToken), cancellationToken);
+        return hadTurn ? answer! : CatalogProblem.TooManyLogins(TimeSpan.FromSeconds(1));
+    }
+
+    private static async Task<IResult> LoginAsync(string name, string password, SessionStore sessions, IOptions<CatalogOptions> options, CancellationToken cancellationToken)
+    {
         if (await sessions.BeginAttemptAsync(name, cancellationToken) is { } pause)
         {
             return CatalogProblem.TooManyLogins(pause);

@@ -8,11 +8,11 @@ namespace OpenPlatform.Catalog.Apis;
 internal static class DocumentParts
 {
     /// <param name="before">Where backend and policies come from; those of operations that are gone go with them.</param>
-    /// <param name="validateBodies">True: bodies are checked by the new document, whatever checked them before.</param>
-    public static RevisionParts Of(string text, RevisionContent before, bool validateBodies, bool draft)
+    /// <param name="use">What is taken from the new document, whatever was said of it before.</param>
+    public static RevisionParts Of(string text, RevisionContent before, DocumentUse use, bool draft)
     {
         var policies = PolicyJson.Model(before.Policies, SnapshotJson.Default.ApiPolicies);
-        if (validateBodies)
+        if (use.Bodies)
         {
             policies = policies is null ? null : policies with { Schemas = null };
         }
@@ -23,11 +23,14 @@ internal static class DocumentParts
         foreach (var operation in before.Operations.Where(operation => operation.Policies is not null && named.Contains(operation.OperationId)))
         {
             var own = PolicyJson.Model(operation.Policies, SnapshotJson.Default.OperationPolicies)!;
-            operations[operation.OperationId] = JsonSerializer.SerializeToElement(validateBodies ? own with { Body = null, RequestSchema = null } : own, SnapshotJson.Default.OperationPolicies);
+            own = use.Bodies ? own with { Body = null, RequestSchema = null } : own;
+            own = use.Scopes ? own with { Scopes = null } : own;
+            own = use.Examples ? own with { Example = null } : own;
+            operations[operation.OperationId] = JsonSerializer.SerializeToElement(own, SnapshotJson.Default.OperationPolicies);
         }
 
         return new(before.BackendId, null, document ?? JsonSerializer.SerializeToElement(text),
-            policies is null ? null : JsonSerializer.SerializeToElement(policies, SnapshotJson.Default.ApiPolicies), operations, DocumentUse.Nothing with { Bodies = validateBodies }, draft)
+            policies is null ? null : JsonSerializer.SerializeToElement(policies, SnapshotJson.Default.ApiPolicies), operations, use, draft)
         {
             DocumentPointer = "",
         };

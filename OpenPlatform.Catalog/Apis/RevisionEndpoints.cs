@@ -90,6 +90,7 @@ internal static class RevisionEndpoints
 
     private static async Task<IResult> PutDocument(
         Guid id, Guid versionId, [Description("True: as a draft.")] bool? draft, [Description("True: gateways check bodies against it.")] bool? validateBodies,
+        [Description("True: operations ask for the scopes that it names.")] bool? requireScopes, [Description("True: operations carry its mock answers.")] bool? keepExamples,
         HttpRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken)
     {
         var text = await ReadTextAsync(request, cancellationToken);
@@ -101,7 +102,7 @@ internal static class RevisionEndpoints
             }
 
             var before = await RevisionStore.ReadAsync(change.Connection, change.Transaction, versionId, version.Draft ?? version.Current ?? version.Last, cancellationToken);
-            var publication = Publication.OfRevision(DocumentParts.Of(text, before!, validateBodies ?? false, draft ?? false));
+            var publication = Publication.OfRevision(DocumentParts.Of(text, before!, new(validateBodies ?? false, requireScopes ?? false, keepExamples ?? false), draft ?? false));
             return publication.Problem ?? (version.Draft is { } open && draft == true
                 ? await RevisionStore.ReplaceDraftAsync(change, id, versionId, open, publication.Value)
                 : (await RevisionStore.AddAsync(change, id, versionId, publication.Value)).Problem);

@@ -32,14 +32,20 @@ internal static class PlanEndpoints
             : ResourceAnswers.Created("/admin/v1/plans", await changes.ApplyAsync(change => PlanStore.InsertAsync(change, request), cancellationToken));
     }
 
-    private static Task<IResult> List([AsParameters] PageQuery page, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, cancellationToken));
+    private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, SeesDrafts(caller), cancellationToken));
 
-    private static async Task<IResult> Get(Guid id, PlanStore plans, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await plans.FindOrNullAsync(id), "plan", id);
+    private static async Task<IResult> Get(Guid id, Caller caller, PlanStore plans) =>
+        ResourceAnswers.Found(await VisibleOrNullAsync(id, caller, plans), "plan", id);
 
-    private static async Task<IResult> Revisions(Guid id, PlanStore plans, CancellationToken cancellationToken) =>
-        await plans.RevisionsAsync(id, cancellationToken) is { Count: > 0 } revisions ? TypedResults.Ok(new Page<PlanRevision>(revisions)) : CatalogProblem.NotFound("plan", id);
+    private static async Task<IResult> Revisions(Guid id, Caller caller, PlanStore plans, CancellationToken cancellationToken) =>
+        (SeesDrafts(caller) || await VisibleOrNullAsync(id, caller, plans) is not null) && await plans.RevisionsAsync(id, cancellationToken) is { Count: > 0 } revisions ? TypedResults.Ok(new Page<PlanRevision>(revisions)) : CatalogProblem.NotFound("plan", id);
+
+    private static async Task<Plan?> VisibleOrNullAsync(Guid id, Caller caller, PlanStore plans) =>
+        await plans.FindOrNullAsync(id) is { } plan && (plan.State != PlanState.Draft || SeesDrafts(caller)) ? plan : null;
+
+    /// <summary>What is not on offer yet is no partner's business.</summary>
+    private static bool SeesDrafts(Caller caller) => caller.OrganizationId is null;
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => PlanStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

@@ -21,16 +21,18 @@ internal sealed class PlanStore(NpgsqlDataSource database)
         from plans p join plan_revisions r on r.plan_id = p.id and r.revision = p.current_revision
         """;
 
-    internal const string ListSql = $"{Select} where p.id > @After order by p.id limit @Fetch";
+    /// <param name="drafts">False: what is not on offer yet is not there.</param>
+    internal static string ListSql(bool drafts) => $"{Select} where {(drafts ? "" : "p.state <> 'draft' and ")}p.id > @After order by p.id limit @Fetch";
 
     private readonly KeyedReads<Guid, Row> _byId = new(database, $"{Select} where p.id = any(@keys)", static (row, id) => row.Id == id);
 
     public async Task<Plan?> FindOrNullAsync(Guid id) => (await _byId.FindOrNullAsync(id))?.ToPlan();
 
-    public async Task<IReadOnlyList<Plan>> ListAsync(PageStart page, CancellationToken cancellationToken)
+    /// <inheritdoc cref="ListSql"/>
+    public async Task<IReadOnlyList<Plan>> ListAsync(PageStart page, bool drafts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await connection.QueryAsync<Row>(new(ListSql, page, cancellationToken: cancellationToken));
+        var rows = await connection.QueryAsync<Row>(new(ListSql(drafts), page, cancellationToken: cancellationToken));
         return [.. rows.Select(static row => row.ToPlan())];
     }
 

@@ -136,7 +136,8 @@ public sealed class PartnerTests(CatalogFixture fixture) : IClassFixture<Catalog
             SubscriptionStore.ListSql(new(null, one, null, null), Caller.System), SubscriptionStore.ListSql(new(null, null, one, null), Caller.System),
             SubscriptionStore.ListSql(new(null, null, null, SubscriptionState.Active), Caller.System), SubscriptionStore.ListSql(new(null, null, null, null), developer),
             ApplicationStore.ListSql(null), ApplicationStore.ListSql(one), OrganizationStore.ListSql(Caller.System), OrganizationStore.ListSql(developer),
-            OpenPlatform.Catalog.Plans.PlanStore.ListSql,
+            OpenPlatform.Catalog.Plans.PlanStore.ListSql(drafts: true),
+            OpenPlatform.Catalog.Plans.PlanStore.ListSql(drafts: false),
         })
         {
             var plan = string.Join('\n', await connection.QueryAsync<string>("explain " + sql, parameters));

@@ -74,6 +74,21 @@ public sealed class AccountTests(CatalogFixture fixture) : IClassFixture<Catalog
         Assert.Equal([pointer], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
     }
 
+    [Fact]
+    public async Task Strangers_who_try_names_take_half_of_the_processors_at_most()
+    {
+        using var stranger = fixture.Catalog.Anonymous();
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 120).Select(async i =>
+        {
+            using var response = await stranger.PostAsJsonAsync("/admin/v1/login", new { name = $"stranger-{i}", password = Password });
+            Assert.True(response.StatusCode != HttpStatusCode.TooManyRequests || response.Headers.RetryAfter is not null);
+            return response.StatusCode;
+        }));
+
+        Assert.Equal([HttpStatusCode.TooManyRequests, HttpStatusCode.Unauthorized], statuses.Distinct().OrderDescending());
+        Assert.InRange(fixture.Catalog.Services.GetRequiredService<PasswordChecks>().Peak, 1, PasswordChecks.MostAtOnce);
+    }
+
     /// <summary>Checking a password takes a tenth of a second: long enough for somebody to change it meanwhile.</summary>
     [Fact]
     public async Task A_password_that_was_changed_while_it_was_checked_begins_no_session()

@@ -105,8 +105,15 @@ public sealed partial class IsolationTests(SharedPostgres postgres) : IAsyncLife
         var draft = await _owner.CreateAsync("apis", new { name = "unseen", version = "v1", basePath = "/unseen/v1", backendId = backend, openApi = document, draft = true });
         var mock = $"/admin/v1/apis/{draft.Id()}/versions/{draft["versions"]![0]!.Id()}/operations/s/mock";
         Assert.Contains("unpublished", await _owner.GetStringAsync(mock), StringComparison.Ordinal);
-        using var unseen = await _developer.GetAsync(mock);
-        await unseen.ProblemAsync(HttpStatusCode.NotFound);
+        var plan = await _owner.CreateAsync("plans", new { name = "unseen", state = "draft" });
+        foreach (var path in new[] { mock, $"/admin/v1/plans/{plan.Id()}", $"/admin/v1/plans/{plan.Id()}/revisions" })
+        {
+            using var unseen = await _developer.GetAsync(path);
+            await unseen.ProblemAsync(HttpStatusCode.NotFound);
+        }
+
+        Assert.DoesNotContain(plan.Id(), await _developer.GetStringAsync("/admin/v1/plans?limit=200"), StringComparison.Ordinal);
+        Assert.Contains(plan.Id(), await _owner.GetStringAsync("/admin/v1/plans?limit=200"), StringComparison.Ordinal);
     }
 
     /// <summary>Every write that a developer may call, with the ids of the other partner in every place: nothing of theirs is another afterwards.</summary>

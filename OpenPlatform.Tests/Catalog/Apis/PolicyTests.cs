@@ -73,6 +73,16 @@ public sealed class PolicyTests(CatalogFixture fixture) : IClassFixture<CatalogF
         Assert.Null(create?.Scopes);
         Assert.Equal(keepExamples ? """200 application/json [{"id":"o-1"}]""" : null, list?.Example is { } example ? $"{example.Status} {example.ContentType} {example.Body}" : null);
         Assert.NotEqual(true, list?.Mock); // kept, not switched on
+
+        // Of the next document as well, where it is asked for; otherwise they stay as they are.
+        var next = body["openApi"]!.GetValue<string>().Replace(", \"orders:all\" ]", " ]", StringComparison.Ordinal).Replace("o-1", "o-2", StringComparison.Ordinal);
+        using var put = new HttpRequestMessage(HttpMethod.Put, $"/admin/v1/apis/{api.Id()}/versions/{api["versions"]![0]!.Id()}/document?requireScopes={requireScopes}&keepExamples={keepExamples}") { Content = new StringContent(next, null, "application/yaml") };
+        put.Headers.TryAddWithoutValidation("If-Match", "*");
+        using var done = await admin.SendAsync(put);
+        Assert.True(done.IsSuccessStatusCode, await done.Content.ReadAsStringAsync());
+        var later = Assert.Single((await fixture.Catalog.SnapshotAsync()).Apis, model => model.ApiId.ToString() == api.Id()).Operations.Single(static o => o.OperationId == "listOrders").Policies;
+        Assert.Equal(requireScopes ? ["orders:read"] : null, later?.Scopes);
+        Assert.Equal(keepExamples ? """[{"id":"o-2"}]""" : null, later?.Example?.Body);
     }
 
     [Theory]
