@@ -53,6 +53,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         var organizations = await IdsAsync(change, "select name, id from organizations");
         var versions = await IdsAsync(change, "select a.name || '/' || v.version as name, v.id from api_versions v join apis a on a.id = v.api_id");
         var plans = await IdsAsync(change, "select name, id from plans");
+        var read = new List<(DeclaredItem Item, Declared Declared, ApplicationRequest Request)>();
         foreach (var item in items)
         {
             if (DeclaredJson.Read<Declared>(item, report) is not { } declared)
@@ -67,7 +68,21 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             }
 
             var request = new ApplicationRequest(organization, declared.Name, declared.Addresses);
-            var application = request.Check() is { } wrong ? wrong : await PutAsync(change, request, declared.Suspended);
+            if (request.Check() is { } wrong)
+            {
+                DeclaredJson.Report(item, wrong, report);
+                continue;
+            }
+
+            read.Add((item, declared, request));
+        }
+
+        // New ones go together, unless something is wrong: then one by one, to find the rest of it.
+        var isFine = report.Problems.Count == 0;
+        var together = read.Where(put => isFine && put.Item.Current is null && !put.Declared.Suspended).ToList();
+        foreach (var (item, declared, request) in read.Except(together))
+        {
+            var application = await PutAsync(change, request, declared.Suspended);
             if (application.Problem is { } problem)
             {
                 DeclaredJson.Report(item, problem, report);
@@ -77,6 +92,11 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             report.StandsAt(application.Value.Id, item.Pointer);
             await PutCredentialsAsync(change, application.Value, declared, item, report);
             await PutSubscriptionsAsync(change, application.Value, declared, versions, plans, item, report);
+        }
+
+        if (together.Count > 0)
+        {
+            await PutNewAsync(change, together, versions, plans, report);
         }
     }
 
@@ -89,7 +109,51 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             await CancelAsync(change, id, new HashSet<Guid>());
             if ((await ApplicationStore.DeleteAsync(change, id, IfMatch.Any)).Problem is { } problem)
             {
-                report.Problem(name.Pointer, $"application {name.Name}: {problem.Detail}");
+                report.Problem(name.Pointer, $"application {name.Name}: {problem.Detail ?? problem.Errors[0].Detail}");
+            }
+        }
+    }
+
+    /// <summary>Applications that nothing is known of yet: a statement for all of them, one for what they are known by, one for what they are subscribed to.</summary>
+    private async Task PutNewAsync(
+        ConfigChange change, IReadOnlyList<(DeclaredItem Item, Declared Declared, ApplicationRequest Request)> puts, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans,
+        DeclaredReport report)
+    {
+        var applications = await ApplicationStore.InsertAllAsync(change, [.. puts.Select(static put => put.Request)]);
+        var organizations = applications.ToDictionary(static application => application.Id, static application => application.OrganizationId);
+        var credentials = new List<(NewCredential Credential, Application Application, DeclaredItem At)>();
+        var subscriptions = new List<(SubscriptionRequest Request, string At)>();
+        for (var n = 0; n < puts.Count; n++)
+        {
+            var (item, declared, _) = puts[n];
+            report.StandsAt(applications[n].Id, item.Pointer);
+            for (var i = 0; i < declared.Credentials?.Count; i++)
+            {
+                var at = item with { Pointer = $"{item.Pointer}/credentials/{i}" };
+                if (await MakeOrNullAsync(change, applications[n], declared.Credentials[i], at, report) is { } made)
+                {
+                    credentials.Add((made, applications[n], at));
+                }
+            }
+
+            subscriptions.AddRange(Named(change, applications[n], declared, versions, plans, item, report).Select(static named => (named.Request, named.At)));
+        }
+
+        if (credentials.Count > 0)
+        {
+            var left = await CredentialStore.InsertAllAsync(change, [.. credentials.Select(static put => put.Credential)], organizations);
+            foreach (var (credential, application, at) in credentials.Where(put => left.Contains(put.Credential)))
+            {
+                await PutCredentialAsync(change, application, credential, at, report);
+            }
+        }
+
+        if (subscriptions.Count > 0)
+        {
+            var outcomes = await SubscriptionStore.InsertAllAsync(change, [.. subscriptions.Select(static put => put.Request)], organizations);
+            for (var i = 0; i < outcomes.Count; i++)
+            {
+                Report(outcomes[i], subscriptions[i].At, report);
             }
         }
     }
@@ -105,55 +169,69 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
     {
         for (var i = 0; i < declared.Credentials?.Count; i++)
         {
-            var at = $"{item.Pointer}/credentials/{i}";
-            if (declared.Credentials[i] is not { } credential)
+            var at = item with { Pointer = $"{item.Pointer}/credentials/{i}" };
+            if (await MakeOrNullAsync(change, application, declared.Credentials[i], at, report) is { } made)
             {
-                report.Problem(at, "must be an object, such as { name: ci, key: ${SHOP_KEY} }");
-                continue;
-            }
-
-            var name = credential.Name ?? CredentialRequest.DefaultName;
-            var type = CredentialStore.NameOf(credential.Type);
-            if (credential.IsOnlyNamed)
-            {
-                // As it is exported: it says that there is one, and cannot say which.
-                if (!await ExistsAsync(change, "select exists (select from credentials where application_id = @Id and type = @type and name = @name and revoked_at is null)", new { application.Id, type, name }))
-                {
-                    var (member, detail) = credential.Type switch
-                    {
-                        CredentialType.ApiKey => ("key", "is required for a credential that is not there yet"),
-                        CredentialType.PublicKey or CredentialType.ClientKey => ("publicKey", "or jwk is required for a credential that is not there yet"),
-                        CredentialType.Certificate => ("certificate", "is required for a credential that is not there yet"),
-                        _ => ("type", "is generated by the catalog and shown once: issue it by itself, then it may be named here"),
-                    };
-                    report.Problem($"{at}/{member}", detail);
-                }
-
-                continue;
-            }
-
-            if (credential.Key is not null && credential.Type != CredentialType.ApiKey)
-            {
-                report.Problem($"{at}/key", "belongs to api-key");
-                continue;
-            }
-
-            var request = new CredentialRequest(application.Id, credential.Type, name, credential.ExpiresAt, credential.KeyId, credential.PublicKey, credential.Jwk, credential.Certificate);
-            var id = Guid.CreateVersion7(change.Now);
-            var made = credential.Key is { } key
-                ? request.Make(id, change.Now, options.Value.KeyPepperBytes, key)
-                : request.Make(id, change.Now, options.Value.KeyPepperBytes, envelopes);
-            if (made.Problem is not null)
-            {
-                DeclaredJson.Report(item with { Pointer = at }, made.Problem, report);
-                continue;
-            }
-
-            if (!await IsThereAsync(change, application, type, made.Value.Material) && (await CredentialStore.InsertAsync(change, made.Value)).Problem is { } problem)
-            {
-                DeclaredJson.Report(item with { Pointer = at }, problem, report);
+                await PutCredentialAsync(change, application, made, at, report);
             }
         }
+    }
+
+    private static async Task PutCredentialAsync(ConfigChange change, Application application, NewCredential made, DeclaredItem at, DeclaredReport report)
+    {
+        if (!await IsThereAsync(change, application, CredentialStore.NameOf(made.Type), made.Material) && (await CredentialStore.InsertAsync(change, made)).Problem is { } problem)
+        {
+            DeclaredJson.Report(at, problem, report);
+        }
+    }
+
+    /// <summary>What is to be stored; null when it is only named, or wrong, with the reason in <paramref name="report"/>.</summary>
+    private async Task<NewCredential?> MakeOrNullAsync(ConfigChange change, Application application, DeclaredCredential? credential, DeclaredItem at, DeclaredReport report)
+    {
+        if (credential is null)
+        {
+            report.Problem(at.Pointer, "must be an object, such as { name: ci, key: ${SHOP_KEY} }");
+            return null;
+        }
+
+        var name = credential.Name ?? CredentialRequest.DefaultName;
+        var type = CredentialStore.NameOf(credential.Type);
+        if (credential.IsOnlyNamed)
+        {
+            // As it is exported: it says that there is one, and cannot say which.
+            if (!await ExistsAsync(change, "select exists (select from credentials where application_id = @Id and type = @type and name = @name and revoked_at is null)", new { application.Id, type, name }))
+            {
+                var (member, detail) = credential.Type switch
+                {
+                    CredentialType.ApiKey => ("key", "is required for a credential that is not there yet"),
+                    CredentialType.PublicKey or CredentialType.ClientKey => ("publicKey", "or jwk is required for a credential that is not there yet"),
+                    CredentialType.Certificate => ("certificate", "is required for a credential that is not there yet"),
+                    _ => ("type", "is generated by the catalog and shown once: issue it by itself, then it may be named here"),
+                };
+                report.Problem($"{at.Pointer}/{member}", detail);
+            }
+
+            return null;
+        }
+
+        if (credential.Key is not null && credential.Type != CredentialType.ApiKey)
+        {
+            report.Problem($"{at.Pointer}/key", "belongs to api-key");
+            return null;
+        }
+
+        var request = new CredentialRequest(application.Id, credential.Type, name, credential.ExpiresAt, credential.KeyId, credential.PublicKey, credential.Jwk, credential.Certificate);
+        var id = Guid.CreateVersion7(change.Now);
+        var made = credential.Key is { } key
+            ? request.Make(id, change.Now, options.Value.KeyPepperBytes, key)
+            : request.Make(id, change.Now, options.Value.KeyPepperBytes, envelopes);
+        if (made.Problem is not null)
+        {
+            DeclaredJson.Report(at, made.Problem, report);
+            return null;
+        }
+
+        return made.Value;
     }
 
     /// <summary>Known by its material, whatever it is called.</summary>
@@ -169,7 +247,23 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         var live = (await change.Connection.QueryAsync<(Guid VersionId, Guid Id, Guid Plan)>(change.Sql(
             "select version_id, id, coalesce(pending_plan_id, plan_id) from subscriptions where application_id = @Id and state in ('pending', 'active', 'paused')", new { application.Id })))
             .ToDictionary(static row => row.VersionId);
+        foreach (var (request, at) in Named(change, application, declared, versions, plans, item, report))
+        {
+            var (version, plan) = (request.VersionId!.Value, request.PlanId!.Value);
+            Report(!live.TryGetValue(version, out var there) ? await SubscriptionStore.InsertAsync(change, request)
+                : there.Plan != plan ? await SubscriptionStore.ChangePlanAsync(change, there.Id, plan, IfMatch.Any)
+                : default, at, report);
+        }
+
+        await CancelAsync(change, application.Id, (declared.Subscriptions ?? []).Select(subscription => versions.GetValueOrDefault(subscription?.Api ?? "")).ToHashSet());
+    }
+
+    /// <summary>What is declared, with ids in place of names; what names nothing is left out, with the reason in <paramref name="report"/>.</summary>
+    private static IReadOnlyList<(SubscriptionRequest Request, string At)> Named(
+        ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
+    {
         var wanted = new HashSet<Guid>();
+        var named = new List<(SubscriptionRequest, string)>();
         for (var i = 0; i < declared.Subscriptions?.Count; i++)
         {
             var at = $"{item.Pointer}/subscriptions/{i}";
@@ -177,27 +271,27 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             if (subscription?.Api is not { } api || !versions.TryGetValue(api, out var version) || !wanted.Add(version))
             {
                 report.Problem($"{at}/api", "must name an API version, such as orders/v1, once");
-                continue;
             }
-
-            if (subscription.Plan is not { } name || !plans.TryGetValue(name, out var plan))
+            else if (subscription.Plan is not { } name || !plans.TryGetValue(name, out var plan))
             {
                 report.Problem($"{at}/plan", $"names no plan: {subscription.Plan}");
-                continue;
             }
-
-            // Who may decide says it by declaring it: what is exported of one catalog comes out the same in another.
-            var outcome = !live.TryGetValue(version, out var there)
-                ? await SubscriptionStore.InsertAsync(change, new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)))
-                : there.Plan != plan ? await SubscriptionStore.ChangePlanAsync(change, there.Id, plan, IfMatch.Any)
-                : default;
-            foreach (var error in outcome.Problem?.Errors ?? [])
+            else
             {
-                report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : at, error.Detail);
+                // Who may decide says it by declaring it: what is exported of one catalog comes out the same in another.
+                named.Add((new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)), at));
             }
         }
 
-        await CancelAsync(change, application.Id, wanted);
+        return named;
+    }
+
+    private static void Report(Outcome<Subscription> outcome, string at, DeclaredReport report)
+    {
+        foreach (var error in outcome.Problem?.Errors ?? [])
+        {
+            report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : at, error.Detail);
+        }
     }
 
     private static async Task CancelAsync(ConfigChange change, Guid application, IReadOnlySet<Guid> keptVersions)

@@ -18,7 +18,7 @@ internal interface IDeclaredKind
     /// <summary>Its list in the document, such as <c>backends</c>.</summary>
     string List { get; }
 
-    /// <summary>Puts run upwards, deletes downwards: what others name comes first. organizations 10, backends 20, plans 30, apis 40, applications 50.</summary>
+    /// <summary>Puts run upwards, deletes downwards: what others name comes first. organizations 10, backends 20, apis 40, plans 45, applications 50.</summary>
     int Order { get; }
 
     /// <summary>What a caller needs to put and delete items of this kind.</summary>

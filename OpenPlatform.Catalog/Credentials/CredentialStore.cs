@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Dapper;
 using Npgsql;
 using OpenPlatform.Catalog.Problems;
@@ -87,6 +88,74 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
         Emit(change, stored.ToCredential(), organization.Value, replaces is null ? "issued" : "rotated");
         var isKey = credential.Type == CredentialType.ApiKey;
         return new IssuedCredential(stored.ToCredential()) { Key = isKey ? material.Generated : null, Secret = isKey ? null : material.Generated };
+    }
+
+    /// <summary>
+    /// Stores credentials of applications that have none yet, in one statement. Gives those that it left out, because what they are known by is taken or
+    /// there would be too many: one by one <see cref="InsertAsync"/> says why.
+    /// </summary>
+    /// <param name="organizations">Whose the applications are.</param>
+    public static async Task<IReadOnlySet<NewCredential>> InsertAllAsync(ConfigChange change, IReadOnlyList<NewCredential> credentials, IReadOnlyDictionary<Guid, Guid> organizations)
+    {
+        var taken = (await change.Connection.QueryAsync<string>(change.Sql(
+            """
+            select encode(hash, 'hex') from credentials where hash in (select decode(h, 'hex') from unnest(@Hashes) h)
+            union all select key_id from credentials where key_id = any(@KeyIds)
+            union all select encode(thumbprint, 'hex') from credentials where thumbprint in (select decode(t, 'hex') from unnest(@Thumbprints) t) and revoked_at is null
+            """,
+            new
+            {
+                Hashes = credentials.Select(static c => Hex(c.Material.Hash)).OfType<string>().ToArray(), KeyIds = credentials.Select(static c => c.Material.KeyId).OfType<string>().ToArray(),
+                Thumbprints = credentials.Select(static c => Hex(c.Material.Thumbprint)).OfType<string>().ToArray(),
+            }))).ToHashSet(StringComparer.Ordinal);
+        var live = new Dictionary<(Guid, CredentialType), int>();
+        var keys = new HashSet<(Guid, string)>();
+        var left = new HashSet<NewCredential>(ReferenceEqualityComparer.Instance);
+        var stored = new List<NewCredential>();
+        foreach (var credential in credentials)
+        {
+            var (material, kind) = (credential.Material, (credential.ApplicationId, credential.Type));
+            // Taken from here on, also by those that follow in the list. A public key may be of several applications, and of one only once.
+            string[] known = [.. new[] { Hex(material.Hash), material.KeyId, Hex(material.Thumbprint) }.OfType<string>()];
+            var isNew = live.GetValueOrDefault(kind) < MostLive && !known.Any(taken.Contains) && (material.Key is null || keys.Add((credential.ApplicationId, credential.Type + Hex(material.Key))));
+            if (!isNew)
+            {
+                left.Add(credential);
+                continue;
+            }
+
+            taken.UnionWith(known);
+            live[kind] = live.GetValueOrDefault(kind) + 1;
+            stored.Add(credential);
+        }
+
+        if (stored.Count == 0)
+        {
+            return left;
+        }
+
+        var rows = new JsonArray([.. stored.Select(static c => (JsonNode)new JsonObject
+        {
+            ["id"] = c.Id, ["application_id"] = c.ApplicationId, ["type"] = NameOf(c.Type), ["name"] = c.Name, ["hash"] = Hex(c.Material.Hash), ["prefix"] = c.Material.Prefix,
+            ["key_id"] = c.Material.KeyId, ["algorithm"] = c.Material.Algorithm, ["key"] = Hex(c.Material.Key), ["thumbprint"] = Hex(c.Material.Thumbprint), ["expires_at"] = c.ExpiresAt,
+        })]);
+        var inserted = (await change.Connection.QueryAsync<Row>(change.Sql(
+            $"""
+            insert into credentials (id, application_id, type, name, hash, prefix, key_id, algorithm, key, thumbprint, created_at, expires_at)
+            select id, application_id, type, name, decode(hash, 'hex'), prefix, key_id, algorithm, decode(key, 'hex'), decode(thumbprint, 'hex'), @Now, expires_at
+            from jsonb_to_recordset(@Rows::jsonb) as row (
+                id uuid, application_id uuid, type text, name text, hash text, prefix text, key_id text, algorithm text, key text, thumbprint text, expires_at timestamptz);
+
+            select {Columns} from credentials c where c.id = any(@Ids);
+            """, new { Rows = rows.ToJsonString(), change.Now, Ids = stored.Select(static c => c.Id).ToArray() }))).ToDictionary(static row => row.Id, static row => row.ToCredential());
+        foreach (var credential in stored)
+        {
+            Emit(change, inserted[credential.Id], organizations[credential.ApplicationId], "issued");
+        }
+
+        return left;
+
+        static string? Hex(byte[]? bytes) => bytes is null ? null : Convert.ToHexStringLower(bytes);
     }
 
     /// <summary>The credential that takes the place of another, which ends after the overlap; a conflict when that has ended.</summary>

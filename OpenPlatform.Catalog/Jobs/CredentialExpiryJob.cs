@@ -18,6 +18,20 @@ internal sealed class CredentialExpiryJob : IJob
 
     public async Task<JobResult> RunAsync(JobRun run)
     {
+        if (!await run.Connection.ExecuteScalarAsync<bool>(run.Sql(
+            """
+            select exists (
+                select from credentials c
+                where c.expires_at > @after and c.expires_at <= @until and c.revoked_at is null
+                  and not exists (select from credential_notices n
+                                  where n.credential_id = c.id and n.expires_at = c.expires_at and n.kind = case when c.expires_at <= @Now then 'expired' else 'expiring' end))
+            """, new { after = run.Now - Behind, until = run.Now + Ahead, run.Now })))
+        {
+            return new(0);
+        }
+
+        // In the row of those who change credentials: what is told of one comes in the order in which it happened, and nothing of one that was just revoked.
+        await run.Connection.ExecuteAsync(run.Sql("select from config_head for update"));
         var expired = await TellAsync(run, "expired", run.Now - Behind, run.Now);
         var expiring = await TellAsync(run, "expiring", run.Now, run.Now + Ahead);
         return new(expired + expiring, HasMore: expired == Page || expiring == Page);

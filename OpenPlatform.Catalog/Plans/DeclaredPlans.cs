@@ -40,6 +40,7 @@ internal sealed class DeclaredPlans : IDeclaredKind
     public async Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
     {
         var apis = (await change.Connection.QueryAsync<(string Name, Guid Id)>(change.Sql("select name, id from apis"))).ToDictionary(static api => api.Name, static api => api.Id, StringComparer.Ordinal);
+        var added = new List<(DeclaredItem Item, PlanRequest Request)>();
         foreach (var item in items)
         {
             var body = (JsonObject)item.Body.DeepClone();
@@ -48,9 +49,23 @@ internal sealed class DeclaredPlans : IDeclaredKind
                 continue;
             }
 
-            if ((request.Check() ?? await PutAsync(change, item, request, report)) is { } problem)
+            if (item.Current is null && request.Check() is null)
+            {
+                added.Add((item, request));
+            }
+            else if ((request.Check() ?? await PutAsync(change, item, request, report)) is { } problem)
             {
                 DeclaredJson.Report(item, problem, report);
+            }
+        }
+
+        // New ones in one statement; nothing is written when something is wrong in any case.
+        if (added.Count > 0 && report.Problems.Count == 0)
+        {
+            var plans = await PlanStore.InsertAllAsync(change, [.. added.Select(static put => put.Request)]);
+            for (var i = 0; i < plans.Count; i++)
+            {
+                report.StandsAt(plans[i].Id, added[i].Item.Pointer);
             }
         }
     }
@@ -69,17 +84,6 @@ internal sealed class DeclaredPlans : IDeclaredKind
 
     private static async Task<CatalogProblem?> PutAsync(ConfigChange change, DeclaredItem item, PlanRequest request, DeclaredReport report)
     {
-        if (item.Current is null)
-        {
-            var inserted = await PlanStore.InsertAsync(change, request);
-            if (inserted.Problem is null)
-            {
-                report.StandsAt(inserted.Value.Id, item.Pointer);
-            }
-
-            return inserted.Problem;
-        }
-
         var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select id from plans where name = @Name", new { item.Name }));
         report.StandsAt(id, item.Pointer);
         return await PlanStore.PutAsync(change, id, request);

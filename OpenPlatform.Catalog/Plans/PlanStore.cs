@@ -75,6 +75,35 @@ internal sealed class PlanStore(NpgsqlDataSource database)
         return plan;
     }
 
+    /// <summary>New plans of names that nothing has, in one statement; their APIs are known. In the order of the requests.</summary>
+    public static async Task<IReadOnlyList<Plan>> InsertAllAsync(ConfigChange change, IReadOnlyList<PlanRequest> requests)
+    {
+        var ids = requests.Select(_ => Guid.CreateVersion7(change.Now)).ToArray();
+        var rows = new JsonArray([.. requests.Select((request, i) => (JsonNode)new JsonObject
+        {
+            ["id"] = ids[i], ["name"] = request.Name, ["state"] = NameOf(request.State), ["approval_required"] = request.ApprovalRequired,
+            ["terms"] = JsonNode.Parse(TextOf(request.Terms(ids[i]))), ["apis"] = new JsonArray([.. (request.Apis ?? []).Distinct().Select(static api => (JsonNode)api)]),
+        })]);
+        var plans = (await change.Connection.QueryAsync<Row>(change.Sql(
+            $"""
+            with rows as materialized (
+                select * from jsonb_to_recordset(@Rows::jsonb) as row (id uuid, name text, state text, approval_required boolean, terms jsonb, apis uuid[])),
+            plan as (
+                insert into plans (id, name, state, approval_required, created_at) select id, name, state, approval_required, @Now from rows),
+            offer as (
+                insert into plan_offers (plan_id, api_id) select id, api from rows cross join unnest(apis) as api)
+            insert into plan_revisions (plan_id, revision, terms, created_at) select id, 1, terms, @Now from rows;
+
+            {Select} where p.id = any(@ids);
+            """, new { Rows = rows.ToJsonString(), change.Now, ids }))).ToDictionary(static row => row.Id, static row => row.ToPlan());
+        foreach (var id in ids)
+        {
+            Emit(change, plans[id], "created");
+        }
+
+        return [.. ids.Select(id => plans[id])];
+    }
+
     /// <summary>The plan after the change, and whom it affects. Other terms are a new revision, in force for all subscriptions at once.</summary>
     public static async Task<Outcome<ChangedPlan>> PatchAsync(ConfigChange change, Guid id, MergePatch patch, IfMatch ifMatch)
     {

@@ -45,7 +45,14 @@ internal sealed class MergePatch
     public T ApplyTo<T>(T current)
         where T : class
     {
-        var merged = Merge(JsonSerializer.SerializeToNode(current, _json), _patch);
+        var target = JsonSerializer.SerializeToNode(current, _json)!.AsObject();
+        // Taking away what cannot be there would change nothing and say nothing: most likely it is misspelt.
+        if (_patch.FirstOrDefault(member => member.Value is null && !target.ContainsKey(member.Key)) is { Key: { } unknown })
+        {
+            throw new BadHttpRequestException("The patch has a member that does not exist.", new JsonException($"The JSON property '{unknown}' could not be mapped to any .NET member", "$", 0, 0));
+        }
+
+        var merged = Merge(target, _patch);
         try
         {
             return merged.Deserialize<T>(_json)!;

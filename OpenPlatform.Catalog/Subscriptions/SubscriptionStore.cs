@@ -52,39 +52,13 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
     public static async Task<Outcome<Subscription>> InsertAsync(ConfigChange change, SubscriptionRequest request)
     {
         var organization = await change.Connection.ExecuteScalarAsync<Guid?>(change.Sql("select organization_id from applications where id = @ApplicationId", request));
-        var check = new RequestCheck();
-        if (organization is null || !change.Caller.Sees(organization.Value))
-        {
-            check.Add("/applicationId", $"names no application: {request.ApplicationId}");
-        }
-
         var offer = await OfferAsync(change, request.VersionId!.Value, request.PlanId!.Value);
-        if (offer.VersionState is not ("published" or "deprecated"))
-        {
-            check.Add("/versionId", $"names no published API version: {request.VersionId}");
-        }
-        else if (request.AllowDeprecated && !change.Caller.May(Permission.DecideSubscriptions) && change.Caller != Caller.System)
-        {
-            check.Add("/allowDeprecated", "is for those who decide about subscriptions");
-        }
-        else if (offer.VersionState == "deprecated" && !request.AllowDeprecated)
-        {
-            check.Add("/versionId", "is deprecated: it will end, so nobody begins with it; subscribe to its successor");
-        }
-
-        if (offer.ProblemWith(request.PlanId.Value) is { } wrong)
-        {
-            check.Add("/planId", wrong);
-        }
-
-        if (check.Problem is { } problem)
+        if (Check(change, request, organization, offer) is { } problem)
         {
             return problem;
         }
 
-        var subscription = new Subscription(
-            Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.VersionId.Value, request.PlanId.Value, null,
-            offer.ApprovalRequired!.Value ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
+        var subscription = Make(change, request, offer);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
             """
             insert into subscriptions (id, application_id, version_id, plan_id, state, created_at)
@@ -100,6 +74,85 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         Emit(change, subscription, organization!.Value, subscription.State == SubscriptionState.Active ? "activated" : "requested");
         return subscription;
     }
+
+    /// <summary>
+    /// Subscribes applications that are subscribed to nothing yet, in one statement when all of it is right. In the order of the requests; a problem means
+    /// that nothing was written.
+    /// </summary>
+    /// <param name="organizations">Whose the applications are.</param>
+    public static async Task<IReadOnlyList<Outcome<Subscription>>> InsertAllAsync(ConfigChange change, IReadOnlyList<SubscriptionRequest> requests, IReadOnlyDictionary<Guid, Guid> organizations)
+    {
+        (Guid Version, Guid Plan)[] pairs = [.. requests.Select(static request => (request.VersionId!.Value, request.PlanId!.Value)).Distinct()];
+        var offers = (await change.Connection.QueryAsync<NamedOffer>(change.Sql(
+            """
+            select w.version_id, w.plan_id, v.state as version_state, p.state as plan_state, p.approval_required,
+                   not exists (select from plan_offers o where o.plan_id = w.plan_id)
+                       or exists (select from plan_offers o where o.plan_id = w.plan_id and o.api_id = v.api_id) as offered
+            from unnest(@Versions, @Plans) as w (version_id, plan_id) left join api_versions v on v.id = w.version_id left join plans p on p.id = w.plan_id
+            """, new { Versions = pairs.Select(static pair => pair.Version).ToArray(), Plans = pairs.Select(static pair => pair.Plan).ToArray() })))
+            .ToDictionary(static offer => (offer.VersionId, offer.PlanId), static offer => new Offer(offer.VersionState, offer.PlanState, offer.ApprovalRequired, offer.Offered));
+        Outcome<Subscription>[] outcomes =
+        [
+            .. requests.Select(request => offers[(request.VersionId!.Value, request.PlanId!.Value)] is var offer && Check(change, request, organizations[request.ApplicationId!.Value], offer) is { } problem
+                ? problem
+                : (Outcome<Subscription>)Make(change, request, offer)),
+        ];
+        if (outcomes.Any(static outcome => outcome.Problem is not null))
+        {
+            return outcomes;
+        }
+
+        await change.Connection.ExecuteAsync(change.Sql(
+            """
+            insert into subscriptions (id, application_id, version_id, plan_id, state, created_at)
+            select id, application_id, version_id, plan_id, state, @Now from unnest(@Ids, @Applications, @Versions, @Plans, @States) as row (id, application_id, version_id, plan_id, state)
+            """,
+            new
+            {
+                Ids = outcomes.Select(static o => o.Value.Id).ToArray(), Applications = outcomes.Select(static o => o.Value.ApplicationId).ToArray(),
+                Versions = outcomes.Select(static o => o.Value.VersionId).ToArray(), Plans = outcomes.Select(static o => o.Value.PlanId).ToArray(),
+                States = outcomes.Select(static o => NameOf(o.Value.State)).ToArray(), change.Now,
+            }));
+        foreach (var subscription in outcomes.Select(static outcome => outcome.Value))
+        {
+            Emit(change, subscription, organizations[subscription.ApplicationId], subscription.State == SubscriptionState.Active ? "activated" : "requested");
+        }
+
+        return outcomes;
+    }
+
+    private static CatalogProblem? Check(ConfigChange change, SubscriptionRequest request, Guid? organization, Offer offer)
+    {
+        var check = new RequestCheck();
+        if (organization is null || !change.Caller.Sees(organization.Value))
+        {
+            check.Add("/applicationId", $"names no application: {request.ApplicationId}");
+        }
+
+        if (offer.VersionState is not ("published" or "deprecated"))
+        {
+            check.Add("/versionId", $"names no published API version: {request.VersionId}");
+        }
+        else if (request.AllowDeprecated && !change.Caller.May(Permission.DecideSubscriptions) && change.Caller != Caller.System)
+        {
+            check.Add("/allowDeprecated", "is for those who decide about subscriptions");
+        }
+        else if (offer.VersionState == "deprecated" && !request.AllowDeprecated)
+        {
+            check.Add("/versionId", "is deprecated: it will end, so nobody begins with it; subscribe to its successor");
+        }
+
+        if (offer.ProblemWith(request.PlanId!.Value) is { } wrong)
+        {
+            check.Add("/planId", wrong);
+        }
+
+        return check.Problem;
+    }
+
+    private static Subscription Make(ConfigChange change, SubscriptionRequest request, Offer offer) => new(
+        Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.VersionId!.Value, request.PlanId!.Value, null,
+        offer.ApprovalRequired!.Value ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
 
     /// <summary>The subscription after the move; a conflict when it cannot be made. A move that was made already changes nothing.</summary>
     public static async Task<Outcome<Subscription>> MoveAsync(ConfigChange change, Guid id, SubscriptionMove move, IfMatch ifMatch)
@@ -225,6 +278,8 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
             _ => $"is {PlanState}; only a published plan can be had",
         };
     }
+
+    private sealed record NamedOffer(Guid VersionId, Guid PlanId, string? VersionState, string? PlanState, bool? ApprovalRequired, bool Offered);
 
     private sealed record Row(Guid Id, Guid ApplicationId, Guid OrganizationId, Guid VersionId, Guid PlanId, Guid? PendingPlanId, string State, DateTimeOffset CreatedAt, long Etag)
     {

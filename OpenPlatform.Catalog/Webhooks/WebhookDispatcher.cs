@@ -44,6 +44,12 @@ internal sealed partial class WebhookDispatcher(
             {
                 break;
             }
+            catch (Exception exception)
+            {
+                // Whatever it is, requests can be answered while nothing is sent; and an exception that left here would end the process.
+                LogFailed(exception);
+                await Task.Delay(options.Value.PollInterval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
 
         await Task.WhenAll(_pumps.Values);
@@ -149,6 +155,9 @@ internal sealed partial class WebhookDispatcher(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Webhooks wait for Postgres: {Reason}")]
     private partial void LogAway(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Webhooks broke off and are tried again")]
+    private partial void LogFailed(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Sending to webhook {Webhook} broke off; it goes on with the next round")]
     private partial void LogBroken(Exception exception, Guid webhook);

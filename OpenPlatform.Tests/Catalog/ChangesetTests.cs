@@ -167,6 +167,55 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.True(verdict["entries"]!.GetValue<long>() > 1_000);
     }
 
+    /// <summary>Plans, and applications with a key and a subscription each: what is written at once is what would be written one by one.</summary>
+    [Fact]
+    public async Task A_thousand_plans_and_a_thousand_partners_are_a_revision_each()
+    {
+        await ApplyAsync(new()
+        {
+            ["puts"] = JsonNode.Parse("""{"organizations":[{"name":"acme"}],"backends":[{"name":"b","service":"b"}],"apis":[{"name":"a","version":"v1","basePath":"/a/v1","backend":"b","operations":["GET /things"]}]}"""),
+        });
+        var before = (await _catalog.SnapshotAsync()).Revision;
+        var plans = new JsonArray([.. Enumerable.Range(0, 1_000).Select(static i => JsonNode.Parse($$"""{"name":"p{{i}}","apis":["a"],"rateLimits":[{"requests":{{i + 1}},"windowSeconds":60}]}"""))]);
+        var clock = Stopwatch.StartNew();
+        await ApplyAsync(new() { ["puts"] = new JsonObject { ["plans"] = plans } });
+        TestContext.Current.SendDiagnosticMessage($"1,000 plans in {clock.ElapsedMilliseconds} ms");
+        var applications = new JsonArray([.. Enumerable.Range(0, 1_000).Select(static i => JsonNode.Parse(
+            $$"""{"name":"s{{i}}","organization":"acme","credentials":[{"name":"ci","key":"a-key-of-partner-{{i:0000}}"}],"subscriptions":[{"api":"a/v1","plan":"p{{i}}"}]}"""))]);
+        clock.Restart();
+        await ApplyAsync(new() { ["puts"] = new JsonObject { ["applications"] = applications } });
+        TestContext.Current.SendDiagnosticMessage($"1,000 applications with key and subscription in {clock.ElapsedMilliseconds} ms");
+
+        var snapshot = await _catalog.SnapshotAsync();
+        Assert.Equal(before + 2, snapshot.Revision);
+        Assert.Equal(1_000, snapshot.Plans.Count(static plan => plan.RateLimits is [{ WindowSeconds: 60 }]));
+        Assert.Equal((1_000, 1_000, 1_000), (snapshot.Applications.Count, snapshot.Credentials.Count, snapshot.Subscriptions.Count));
+        await using var connection = new NpgsqlConnection(_connection);
+        Assert.Equal((1_000L, 1_000L, 1_000L, 1_000L), await connection.QuerySingleAsync<(long, long, long, long)>(
+            """
+            select count(*) filter (where type = 'openplatform.plan.created'), count(*) filter (where type = 'openplatform.application.created'),
+                   count(*) filter (where type = 'openplatform.credential.issued' and organization_id is not null), count(*) filter (where type = 'openplatform.subscription.activated')
+            from outbox
+            """));
+        Assert.Equal((1_000L, 1_000L, 1_000L), await connection.QuerySingleAsync<(long, long, long)>(
+            "select count(*) filter (where kind = 'plan-revision'), count(*) filter (where kind = 'credential'), count(*) filter (where kind = 'subscription') from audit"));
+
+        // Six keys are one too many; a key that is taken, a plan that is not offered and one that is not there are named at their places.
+        var wrong = JsonNode.Parse(
+            """
+            {"plans":[{"name":"elsewhere","apis":["other"]}],
+             "apis":[{"name":"other","version":"v1","basePath":"/other/v1","backend":"b","operations":["GET /things"]}],
+             "applications":[
+              {"name":"many","organization":"acme","credentials":[KEYS]},
+              {"name":"taken","organization":"acme","credentials":[{"key":"a-key-of-partner-0007"}]},
+              {"name":"lost","organization":"acme","subscriptions":[{"api":"a/v1","plan":"elsewhere"},{"api":"other/v1","plan":"nowhere"}]}]}
+            """.Replace("KEYS", string.Join(',', Enumerable.Range(0, 6).Select(static i => $$"""{"name":"k{{i}}","key":"one-of-many-keys-{{i}}"}""")), StringComparison.Ordinal));
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new { puts = wrong });
+        Assert.Equal(
+            ["/puts/applications/0/credentials/5/applicationId", "/puts/applications/1/credentials/0/key", "/puts/applications/2/subscriptions/0/plan", "/puts/applications/2/subscriptions/1/plan"],
+            (await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity)).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_hundred_writers_at_once_lose_no_update()
     {

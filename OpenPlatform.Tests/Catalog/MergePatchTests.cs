@@ -27,6 +27,19 @@ public sealed class MergePatchTests(CatalogFixture fixture) : IClassFixture<Cata
     public void Patches_merge_as_the_rfc_shows(string target, string patch, string result) =>
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(result), MergePatch.Merge(JsonNode.Parse(target), JsonNode.Parse(patch))));
 
+    [Theory]
+    [InlineData("""{"rateLimit":null}""", "/rateLimit")]
+    [InlineData("""{"rateLimit":[]}""", "/rateLimit")]
+    public async Task A_misspelt_member_is_named_also_when_it_shall_go(string patch, string pointer)
+    {
+        using var admin = fixture.Catalog.Operator();
+        var id = await new Parts(admin).NewAsync("plans");
+        using var request = new HttpRequestMessage(HttpMethod.Patch, $"/admin/v1/plans/{id}") { Content = new StringContent(patch, Encoding.UTF8, "application/merge-patch+json") };
+        request.Headers.TryAddWithoutValidation("If-Match", "*");
+        using var refused = await admin.SendAsync(request);
+        Assert.Equal([pointer], await refused.ProblemAsync(HttpStatusCode.BadRequest));
+    }
+
     [Fact]
     public async Task A_patch_needs_the_etag_and_gives_the_next_one()
     {

@@ -44,6 +44,30 @@ public sealed class FencingTests(SharedPostgres postgres)
             "select (select count(*) from usage_touched_hours), (select count(*) from outbox), token, changes from jobs where name = 'scripted'"));
     }
 
+    /// <summary>Its revocation was told already, or is about to be: that it will end is no news after that.</summary>
+    [Fact]
+    public async Task A_credential_that_is_being_revoked_is_not_told_to_end_soon()
+    {
+        await using var led = await LedJobs.StartAsync(await postgres.CreateDatabaseAsync());
+        using var admin = led.Catalog.Operator();
+        var application = await new Parts(admin).NewAsync("applications");
+        var ids = new List<string>();
+        for (var i = 0; i < 2; i++)
+        {
+            ids.Add((await admin.CreateAsync("credentials", new { applicationId = application, expiresAt = DateTimeOffset.UtcNow.AddDays(3) })).Id());
+        }
+
+        await using var connection = await led.Services<NpgsqlDataSource>().OpenConnectionAsync(Stop);
+        await using var transaction = await connection.BeginTransactionAsync(Stop);
+        await connection.ExecuteAsync("select from config_head for update; update credentials set revoked_at = now() where id = @id", new { id = Guid.Parse(ids[0]) }, transaction);
+        var run = led.RunAsync("credential-expiry");
+        await Eventually.TrueAsync(async () => run.IsCompleted || await led.SqlAsync<bool>("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"));
+        await transaction.CommitAsync(Stop);
+
+        Assert.Equal(1, (await run).Changes);
+        Assert.Equal($"credentials/{ids[1]}", await led.SqlAsync<string>("select subject from outbox where type = 'openplatform.credential.expiring'"));
+    }
+
     /// <summary>It would be lost: taken by a holder that may not run it.</summary>
     [Fact]
     public async Task A_holder_that_lost_the_lease_takes_no_request_with_it()
