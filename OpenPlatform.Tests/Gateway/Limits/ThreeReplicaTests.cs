@@ -61,6 +61,27 @@ public sealed class ThreeReplicaTests(RedisServerFixture server) : IClassFixture
     }
 
     [Fact]
+    public async Task An_exact_limit_gives_over_three_replicas_what_it_says_and_not_one_more()
+    {
+        await using var backend = await TestBackend.StartAsync();
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address], limits: [new RateLimitModel(100, 86_400) { Exact = true }]));
+        await using var one = await StartAsync(catalog);
+        await using var two = await StartAsync(catalog);
+        await using var three = await StartAsync(catalog);
+        Replica[] replicas = [new(one), new(two), new(three)];
+        await Parallel.ForEachAsync(Enumerable.Range(0, 12), new ParallelOptions { MaxDegreeOfParallelism = 12, CancellationToken = Stop }, async (client, stop) =>
+        {
+            var replica = replicas[client % 3];
+            using var http = replica.Gateway.Client();
+            for (var i = 0; i < 20; i++)
+            {
+                await replica.AskAsync(http, stop);
+            }
+        });
+        Assert.Equal(100, replicas.Sum(static replica => replica.Allowed));
+    }
+
+    [Fact]
     public async Task A_gateway_counts_only_its_own_requests_that_waited()
     {
         await using var backend = await TestBackend.StartAsync();
