@@ -26,6 +26,9 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
     {
         ArgumentNullException.ThrowIfNull(options);
         var settings = new HostApplicationBuilderSettings { Configuration = new() };
+
+        // Its settings files are read once: the model is made of them once. A watch is one of the few that a user has (inotify instances), and a host without one fails.
+        settings.Configuration.AddInMemoryCollection([new("hostBuilder:reloadConfigOnChange", "false")]);
         _interceptor?.Constructing(options, settings);
 
         AppHostAssembly = options.AssemblyName is { } name ? Assembly.Load(name) : Assembly.GetEntryAssembly();

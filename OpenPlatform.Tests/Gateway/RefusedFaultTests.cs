@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenPlatform.Gateway.Framing;
+using OpenPlatform.Gateway.Observability;
 using OpenPlatform.Gateway.Refusals;
 using OpenPlatform.Gateway.Snapshots;
 
@@ -77,7 +78,7 @@ public sealed class RefusedFaultTests
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddFramingGuard();
-        builder.Services.AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>().AddSingleton<FaultRefusals>();
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton<AccessLog>().AddSingleton<GatewayMetrics>().AddSingleton<RefusalWriter>().AddSingleton<FaultRefusals>();
         var app = builder.Build();
         var faults = app.Services.GetRequiredService<FaultRefusals>();
         app.Run(async http =>

@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using OpenPlatform.Gateway.StandAlone;
@@ -67,7 +65,7 @@ public sealed class StandAloneTests : IDisposable
         await WriteVersionAsync("..2", Document(backend).Replace("/orders/v1", "/shop/v1", StringComparison.Ordinal));
         Directory.CreateSymbolicLink(Path.Combine(_folder, "..data_tmp"), "..2");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs mv -T.");
-        Assert.True(await RunsAsync(["mv", "-T", Path.Combine(_folder, "..data_tmp"), Path.Combine(_folder, "..data")])); // in one step
+        Assert.True(await Inotify.RunsAsync(["mv", "-T", Path.Combine(_folder, "..data_tmp"), Path.Combine(_folder, "..data")])); // in one step
 
         await Eventually.TrueAsync(() => gateway.Snapshot.Current?.Revision == 2);
         using var client = gateway.Client("key-in-the-file");
@@ -85,9 +83,7 @@ public sealed class StandAloneTests : IDisposable
     [InlineData("watches")]
     public async Task Where_the_system_refuses_to_watch_the_gateway_says_so_once_and_looks_at_its_interval(string exhausted)
     {
-        // The namespace of this process alone has none left; the limits of the machine are as they were.
-        string[] without = ["unshare", "-Ur", "sh", "-c", $"echo 0 > /proc/sys/user/max_inotify_{exhausted} && exec \"$@\"", "sh", "env", "-u", "DOTNET_hostBuilder__reloadConfigOnChange"]; // unset, as everywhere but in tests
-        Assert.SkipUnless(OperatingSystem.IsLinux() && await RunsAsync([.. without, "true"]), "User namespaces are not allowed here.");
+        var without = await Inotify.WithoutAsync(exhausted);
         await using var backend = await TestBackend.StartAsync();
         await File.WriteAllTextAsync(FilePath, Document(backend), Stop);
         var instances = Directory.CreateDirectory(Path.Combine(_folder, "instances")).FullName;
@@ -105,20 +101,6 @@ public sealed class StandAloneTests : IDisposable
         foreach (var folder in (string[])[_folder, instances])
         {
             Assert.Single(gateway.Output.Split('\n'), line => line.Contains($"Changes in {folder} ", StringComparison.Ordinal) && line.Contains($"fs.inotify.max_user_{exhausted}", StringComparison.Ordinal));
-        }
-    }
-
-    private static async Task<bool> RunsAsync(string[] command)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardError = true })!;
-            await process.WaitForExitAsync(Stop);
-            return process.ExitCode == 0;
-        }
-        catch (Win32Exception)
-        {
-            return false;
         }
     }
 

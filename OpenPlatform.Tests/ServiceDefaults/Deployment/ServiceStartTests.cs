@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using OpenPlatform.Tests.Catalog;
+using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.ServiceDefaults.Deployment;
@@ -62,10 +63,24 @@ public sealed class ServiceStartTests : IDisposable
         Assert.Contains("appsettings.json", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
-    private async Task<(int ExitCode, string Error, string Output)> EndAsync(string program, string[] settings)
+    [Theory]
+    [InlineData("AppHost", "OPENPLATFORM_GATEWAY_PORT=http", "OPENPLATFORM_GATEWAY_PORT")] // read when the settings files have been
+    [InlineData("Catalog", "OpenPlatform:EnvelopeKey=short", "OpenPlatform:EnvelopeKey")]
+    public async Task Where_the_system_refuses_to_watch_settings_files_a_start_goes_on_without(string program, string setting, string expected)
     {
+        var (exitCode, error, _) = await EndAsync(program, [setting], await Inotify.WithoutAsync("instances"));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains($"error: {expected}", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    private async Task<(int ExitCode, string Error, string Output)> EndAsync(string program, string[] settings, string[]? through = null)
+    {
+        string[] command = [.. through ?? [], "dotnet", Path.Combine(AppContext.BaseDirectory, $"OpenPlatform.{program}.dll")];
+
         // Where nothing but what the test says is set: not beside the programs, where settings files lie.
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, $"OpenPlatform.{program}.dll")])
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = _folder,
             UseShellExecute = false,
