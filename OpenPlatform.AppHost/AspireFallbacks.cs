@@ -8,9 +8,24 @@ internal static class AspireFallbacks
     public static IResourceBuilder<T> WithStateDirectory<T>(this IResourceBuilder<T> builder, string environmentVariable)
         where T : IResourceWithEnvironment
     {
+        if (!builder.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            return builder;
+        }
+
         var folder = Path.Combine(builder.ApplicationBuilder.AppHostDirectory, "obj", "state", builder.Resource.Name);
         Directory.CreateDirectory(folder);
         return builder.WithEnvironment(environmentVariable, folder);
+    }
+
+    // Aspire's publishers are packages of their own, which few feeds have. With these packages only the manifest is published, which azd reads.
+    public static Undeployed AddKubernetesEnvironment(this IDistributedApplicationBuilder builder, string name) => new();
+    public static Undeployed AddDockerComposeEnvironment(this IDistributedApplicationBuilder builder, string name) => new();
+    public static Undeployed AddAzureContainerAppEnvironment(this IDistributedApplicationBuilder builder, string name) => new();
+
+    internal sealed class Undeployed
+    {
+        public Undeployed WithFiles(string folder) => this;
     }
 
     // What only a deployment needs. Aspire's own publishers have no words for it: there the Kubernetes resources are customized by hand.
@@ -22,7 +37,6 @@ internal static class AspireFallbacks
     public static IResourceBuilder<T> WithMigrations<T>(this IResourceBuilder<T> builder, params string[] arguments) where T : IResource => builder;
     public static IResourceBuilder<T> WithAddressableInstances<T>(this IResourceBuilder<T> builder, string? registration = null) where T : IResource => builder;
     public static IResourceBuilder<T> WithProxyNetworks<T>(this IResourceBuilder<T> builder, string environmentVariable) where T : IResource => builder;
-    public static IResourceBuilder<T> WithFiles<T>(this IResourceBuilder<T> builder, string folder) where T : IResource => builder;
     public static IResourceBuilder<T> WithOutboundTraffic<T>(this IResourceBuilder<T> builder) where T : IResource => builder;
 }
 #endif

@@ -70,16 +70,20 @@ public class DistributedApplicationBuilder : IDistributedApplicationBuilder
             DashboardEnabled = ExecutionContext.IsRunMode && !options.DisableDashboard,
             Help = help,
             TemporaryData = string.Equals(Configuration["OPENPLATFORM_DATA"], "temporary", StringComparison.OrdinalIgnoreCase),
-            ApplicationId = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(AppHostPath)))[..16],
+            ApplicationId = Sha256(AppHostPath)[..16],
             ApplicationName = options.DashboardApplicationName ?? AppHostAssembly?.GetName().Name?.Replace(".AppHost", "", StringComparison.Ordinal) ?? "Application",
         };
         Configuration.AddInMemoryCollection([
-            new("AppHost:Directory", AppHostDirectory), new("AppHost:Path", AppHostPath), new("AppHost:Sha256", Options.ApplicationId),
+            new("AppHost:Directory", AppHostDirectory), new("AppHost:Path", AppHostPath),
+            // Names of volumes come from it: what is published does not depend on the folder it was published from.
+            new("AppHost:Sha256", ExecutionContext.IsRunMode ? Options.ApplicationId : Sha256(Path.GetFileName(AppHostPath))),
             new("AppHost:DashboardApplicationName", Options.ApplicationName), new("AppHost:Operation", operation),
             .. options.AllowUnsecuredTransport ? [new("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true")] : Array.Empty<KeyValuePair<string, string?>>()]);
         _interceptor?.Configuring(Options);
         AddServices();
     }
+
+    private static string Sha256(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     public ConfigurationManager Configuration => _host.Configuration;
     public IHostEnvironment Environment => _host.Environment;

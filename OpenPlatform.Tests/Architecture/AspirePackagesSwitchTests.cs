@@ -7,7 +7,7 @@ namespace OpenPlatform.Tests.Architecture;
 public sealed class AspirePackagesSwitchTests
 {
     [Theory]
-    [InlineData("OpenPlatform.AppHost", "Aspire.Hosting.AppHost", "Aspire.Hosting.Azure.AppContainers", "Aspire.Hosting.Docker", "Aspire.Hosting.Kubernetes", "Aspire.Hosting.PostgreSQL", "Aspire.Hosting.Redis")]
+    [InlineData("OpenPlatform.AppHost", "Aspire.Hosting.AppHost", "Aspire.Hosting.PostgreSQL", "Aspire.Hosting.Redis")]
     [InlineData("OpenPlatform.ServiceDefaults", "Aspire.StackExchange.Redis", "Microsoft.Extensions.Http.Resilience", "Microsoft.Extensions.ServiceDiscovery")]
     [InlineData("OpenPlatform.Gateway", "Aspire.StackExchange.Redis")]
     [InlineData("OpenPlatform.Catalog", "Aspire.StackExchange.Redis")]

@@ -86,7 +86,7 @@ public sealed class PlatformFixture : IAsyncLifetime
     public async Task CommandAsync(string resourceOrReplica, string command)
     {
         var result = await App.ResourceCommands.ExecuteCommandAsync(resourceOrReplica, command, TestContext.Current.CancellationToken);
-        Assert.True(result.Success, $"{command} on {resourceOrReplica}: {result.ErrorMessage}");
+        Assert.True(result.Success, $"{command} on {resourceOrReplica}: {result.Message}");
     }
 
     /// <summary>Waits until as many replicas as given are running and healthy.</summary>

@@ -1,11 +1,9 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Gateway.Instances;
 using OpenPlatform.Gateway.Limits;
 using OpenPlatform.ServiceDefaults.Redis;
-using OpenPlatform.ServiceDefaults.Redis.InRepo;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -241,8 +239,8 @@ public abstract class LimitTests(RedisLikeServer server)
     [Fact]
     public async Task A_loan_whose_answer_was_lost_is_not_charged_twice()
     {
-        await using var client = new RedisClient(RedisOptions.Parse(Server.ConnectionString), TimeProvider.System, NullLogger<RedisClient>.Instance);
-        var lender = new TokenLender(client, new MonotonicClock(TimeProvider.System));
+        await using var connection = RedisConnection.Open(Server.ConnectionString);
+        var lender = new TokenLender(connection.Redis, new MonotonicClock(TimeProvider.System));
         await WarmAsync(lender);
         ValueTask<Loan> Lend(string key, long wanted, double owed, double known) =>
             lender.LendAsync(new(key, $"{key}:account", 7, 3_600_000_000, wanted, 1) { Owed = owed, Remembered = owed, Known = known }, Stop);
@@ -263,14 +261,14 @@ public abstract class LimitTests(RedisLikeServer server)
     [Fact]
     public async Task Who_obeys_Retry_After_succeeds_whichever_answers_of_Redis_are_lost()
     {
-        await using var client = new RedisClient(RedisOptions.Parse(Server.ConnectionString), TimeProvider.System, NullLogger<RedisClient>.Instance);
+        await using var connection = RedisConnection.Open(Server.ConnectionString);
         var clock = new MonotonicClock(TimeProvider.System);
-        await WarmAsync(new(client, clock));
+        await WarmAsync(new(connection.Redis, clock));
 
         // Which of the first four calls of Redis lose their answer, with and without time for a new try between the requests.
         await Task.WhenAll(Enumerable.Range(0, 64).Select(async pattern =>
         {
-            var redis = new ForgetfulRedis(client, pattern & 15);
+            var redis = new ForgetfulRedis(connection.Redis, pattern & 15);
             var limiter = new RateLimiter(
                 $"openplatform:test:{Guid.NewGuid():N}", RateLimit.Of(new RateLimitModel(2, 2)), TimeSpan.FromSeconds(10), new(redis, clock), clock, new GatewayCount(), TimeProvider.System);
             var (decision, wait) = await TakeAsync(limiter);

@@ -3,7 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Primitives;
-using OpenPlatform.Gateway.Protocols;
+using GatewayGrpc = OpenPlatform.Gateway.Protocols.Grpc; // not the namespace that libraries have
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Gateway.Protocols;
@@ -87,7 +87,7 @@ public sealed class GrpcTests
     [Theory]
     [InlineData("/a.Service/Method", "/a.Service/Method")]
     [InlineData("/shop/v1/a.Service/Method", "/a.Service/Method")]
-    public void A_method_is_named_by_the_last_two_segments(string path, string method) => Assert.Equal(method, Grpc.MethodOf(path));
+    public void A_method_is_named_by_the_last_two_segments(string path, string method) => Assert.Equal(method, GatewayGrpc.MethodOf(path));
 
     [Theory]
     [InlineData("1H", 3_600_000)]
@@ -103,7 +103,7 @@ public sealed class GrpcTests
     [InlineData("5s", int.MaxValue)]
     [InlineData("123456789S", int.MaxValue)]
     public void A_timeout_is_read_as_the_protocol_writes_it(string text, int milliseconds) =>
-        Assert.Equal(milliseconds, Grpc.Asked(new HeaderDictionary { ["grpc-timeout"] = new StringValues(text) }));
+        Assert.Equal(milliseconds, GatewayGrpc.Asked(new HeaderDictionary { ["grpc-timeout"] = new StringValues(text) }));
 
     private static HttpRequestMessage Call(string path = "/orders/v1/orders")
     {
