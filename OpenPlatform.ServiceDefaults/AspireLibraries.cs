@@ -1,10 +1,12 @@
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using OpenPlatform.ServiceDefaults.Redis;
-#if !ASPIRE_PACKAGES
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging;
 using OpenPlatform.ServiceDefaults.Deployment;
+using OpenPlatform.ServiceDefaults.Redis;
+#if ASPIRE_PACKAGES
+using IConnectionMultiplexer = StackExchange.Redis.IConnectionMultiplexer;
+#else
+using Microsoft.Extensions.Logging;
 using OpenPlatform.ServiceDefaults.Redis.InRepo;
 #endif
 
@@ -21,9 +23,8 @@ internal static class AspireLibraries
 #if ASPIRE_PACKAGES
         // No health check: a service does not turn unready because Redis is away. And no failure at start for the same reason.
         AspireRedisExtensions.AddRedisClient(builder, name, settings => settings.DisableHealthChecks = true, options => options.AbortOnConnectFail = false);
-        builder.Services.AddSingleton<IRedis, StackExchangeRedis>();
-#else
-        builder.Services.AddSingleton<IRedis>(services =>
+#endif
+        builder.Services.AddSingleton(services =>
         {
             var text = services.GetRequiredService<IConfiguration>().GetConnectionString(name);
             if (string.IsNullOrWhiteSpace(text))
@@ -34,14 +35,19 @@ internal static class AspireLibraries
 
             try
             {
-                return new RedisClient(
-                    RedisOptions.Parse(text), services.GetService<TimeProvider>() ?? TimeProvider.System, services.GetRequiredService<ILogger<RedisClient>>());
+                return Open(services, text);
             }
-            catch (FormatException e)
+            catch (Exception e) when (e is FormatException or ArgumentException)
             {
                 throw new StartRefusedException($"ConnectionStrings:{name}: {e.Message}", e);
             }
         });
-#endif
     }
+
+#if ASPIRE_PACKAGES
+    private static IRedis Open(IServiceProvider services, string connectionString) => new StackExchangeRedis(services.GetRequiredService<IConnectionMultiplexer>());
+#else
+    private static IRedis Open(IServiceProvider services, string connectionString) => new RedisClient(
+        RedisOptions.Parse(connectionString), services.GetService<TimeProvider>() ?? TimeProvider.System, services.GetRequiredService<ILogger<RedisClient>>());
+#endif
 }
