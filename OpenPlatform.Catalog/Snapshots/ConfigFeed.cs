@@ -82,7 +82,6 @@ internal sealed class ConfigFeed(NpgsqlDataSource database) : IDisposable
 
             // What is too old for a difference, or from another history (a restored backup), is read whole.
             var since = known is not null && known.Manifest.Revision < head.Revision && known.Manifest.Revision > head.Revision - ShardWriter.KeptRevisions ? known.Manifest.Revision : 0;
-            var shards = since == 0 ? new(StringComparer.Ordinal) : new Dictionary<string, string>(known!.Manifest.Shards, StringComparer.Ordinal);
             var entries = await connection.QueryAsync<(string Shard, byte[]? Sha256)>(new CommandDefinition(
                 """
                 select shard, case when to_revision is null or to_revision > @Revision then sha256 end
@@ -90,18 +89,13 @@ internal sealed class ConfigFeed(NpgsqlDataSource database) : IDisposable
                 where from_revision <= @Revision and (from_revision > @since or (to_revision > @since and to_revision <= @Revision))
                 order by from_revision
                 """, new { head.Revision, since }, cancellationToken: cancellationToken));
+            var changes = new Dictionary<string, string?>(StringComparer.Ordinal);
             foreach (var (shard, sha256) in entries)
             {
-                if (sha256 is null)
-                {
-                    shards.Remove(shard);
-                }
-                else
-                {
-                    shards[shard] = Convert.ToHexStringLower(sha256);
-                }
+                changes[shard] = sha256 is null ? null : Convert.ToHexStringLower(sha256);
             }
 
+            var shards = (since == 0 ? ShardHashes.Empty : known!.Manifest.Shards).With(changes);
             Put(new(new(head.Revision, head.CreatedAt, shards), head.Signature));
             return _current;
         }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 using OpenPlatform.Contracts.Snapshots.Shards;
 
@@ -21,9 +23,9 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
     /// <summary>Shards that are held in memory at once while everything is sent.</summary>
     private const int ShardsAtOnce = 32;
 
-    public const string ContentType = "application/vnd.openplatform.config";
+    private const int MostUnsent = 64 << 10;
 
-    private static readonly byte[] LineEnd = "\n"u8.ToArray();
+    public const string ContentType = "application/vnd.openplatform.config";
 
     public async Task ServeAsync(HttpContext context)
     {
@@ -46,7 +48,7 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         try
         {
-            await FollowAsync(context.Response.Body, new(have.Shards, StringComparer.Ordinal), stop.Token);
+            await FollowAsync(context.Response.BodyWriter, ShardHashes.Of(have.Shards), stop.Token);
         }
         catch (Exception exception) when (stop.IsCancellationRequested && exception is OperationCanceledException or IOException)
         {
@@ -54,7 +56,7 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
         }
     }
 
-    private async Task FollowAsync(Stream body, Dictionary<string, string> sent, CancellationToken stop)
+    private async Task FollowAsync(PipeWriter body, ShardHashes sent, CancellationToken stop)
     {
         SignedManifest? seen = null;
         while (true)
@@ -65,7 +67,7 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
                 using var beat = CancellationTokenSource.CreateLinkedTokenSource(stop);
                 if (await Task.WhenAny(next, Task.Delay(Heartbeat, time, beat.Token)) != next)
                 {
-                    await body.WriteAsync(LineEnd, stop);
+                    WriteLine(body, []);
                     await body.FlushAsync(stop);
                 }
 
@@ -74,17 +76,17 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
 
             seen = await next;
             await SendAsync(body, seen, sent, stop);
+            sent = seen.Manifest.Shards;
             await Task.Delay(Gathering, time, stop);
         }
     }
 
-    private async Task SendAsync(Stream body, SignedManifest to, Dictionary<string, string> sent, CancellationToken stop)
+    /// <summary>A step that fits into <see cref="MostUnsent"/> leaves as one piece: each would wake every gateway.</summary>
+    private async Task SendAsync(PipeWriter body, SignedManifest to, ShardHashes sent, CancellationToken stop)
     {
-        var shards = to.Manifest.Shards;
-        var changed = shards.Where(shard => sent.GetValueOrDefault(shard.Key) != shard.Value).ToList();
-        var removed = sent.Keys.Where(name => !shards.ContainsKey(name)).ToArray();
-        var delta = new ConfigDelta(to.Manifest.Revision, to.Manifest.CreatedAt, to.Signature, removed, changed.Count);
-        await body.WriteAsync(Line(JsonSerializer.SerializeToUtf8Bytes(delta, ConfigJson.Default.ConfigDelta)), stop);
+        var changed = to.Manifest.Shards.ChangedSince(sent);
+        var delta = new ConfigDelta(to.Manifest.Revision, to.Manifest.CreatedAt, to.Signature, to.Manifest.Shards.RemovedSince(sent), changed.Count);
+        WriteLine(body, JsonSerializer.SerializeToUtf8Bytes(delta, ConfigJson.Default.ConfigDelta));
         foreach (var part in changed.Chunk(ShardsAtOnce))
         {
             var contents = await feed.ReadAsync([.. part.Select(static shard => shard.Value)], stop);
@@ -92,19 +94,21 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
             {
                 // Gone means that a hundred revisions came meanwhile: the gateway starts over, and then lacks only the newest.
                 var content = contents.GetValueOrDefault(hash) ?? throw new IOException($"The content of {name} in revision {to.Manifest.Revision} is not kept any more.");
-                await body.WriteAsync(Line(JsonSerializer.SerializeToUtf8Bytes(new(name, hash, content.Length), ConfigJson.Default.ShardHeader)), stop);
-                await body.WriteAsync(content, stop);
-                sent[name] = hash;
+                WriteLine(body, JsonSerializer.SerializeToUtf8Bytes(new(name, hash, content.Length), ConfigJson.Default.ShardHeader));
+                body.Write(content);
+                if (body.UnflushedBytes >= MostUnsent)
+                {
+                    await body.FlushAsync(stop);
+                }
             }
-        }
-
-        foreach (var name in removed)
-        {
-            sent.Remove(name);
         }
 
         await body.FlushAsync(stop);
     }
 
-    private static byte[] Line(byte[] json) => [.. json, (byte)'\n'];
+    private static void WriteLine(PipeWriter body, ReadOnlySpan<byte> json)
+    {
+        body.Write(json);
+        body.Write("\n"u8);
+    }
 }

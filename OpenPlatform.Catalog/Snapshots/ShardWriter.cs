@@ -42,9 +42,9 @@ internal sealed class ShardWriter(ManifestSigner signer, ConfigFeed feed)
 
         // Usually this replica knows the revision before, which cannot change any more.
         var entries = head is not null && feed.Find(head) is { } known
-            ? new(known.Shards, StringComparer.Ordinal)
-            : (await change.Connection.QueryAsync<(string Shard, byte[] Sha256)>(change.Sql("select shard, sha256 from config_entries where to_revision is null")))
-                .ToDictionary(static entry => entry.Shard, static entry => Convert.ToHexStringLower(entry.Sha256), StringComparer.Ordinal);
+            ? known.Shards
+            : ShardHashes.Of((await change.Connection.QueryAsync<(string Shard, byte[] Sha256)>(change.Sql("select shard, sha256 from config_entries where to_revision is null")))
+                .ToDictionary(static entry => entry.Shard, static entry => Convert.ToHexStringLower(entry.Sha256), StringComparer.Ordinal));
         var changed = shards.Where(shard => entries.GetValueOrDefault(shard.Name) != shard.Hash).ToList();
         var removed = names.Where(name => !content.ContainsKey(name) && entries.ContainsKey(name)).ToArray();
         if (changed.Count + removed.Length == 0 && head is not null)
@@ -52,17 +52,13 @@ internal sealed class ShardWriter(ManifestSigner signer, ConfigFeed feed)
             return (NewRevision?)null;
         }
 
-        foreach (var shard in changed)
-        {
-            entries[shard.Name] = shard.Hash;
-        }
-
+        var changes = changed.ToDictionary(static shard => shard.Name, static string? (shard) => shard.Hash, StringComparer.Ordinal);
         foreach (var name in removed)
         {
-            entries.Remove(name);
+            changes[name] = null;
         }
 
-        var manifest = new ConfigManifest((head?.Revision ?? 0) + 1, change.Now, entries);
+        var manifest = new ConfigManifest((head?.Revision ?? 0) + 1, change.Now, entries.With(changes));
         var signature = signer.Sign(manifest);
         await StoreAsync(change, manifest, signature, changed, removed);
         return isGone && await FindDanglingAsync(change) is { } dangling

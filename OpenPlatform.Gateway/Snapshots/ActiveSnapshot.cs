@@ -35,13 +35,14 @@ internal sealed class ActiveSnapshot(
     /// <summary>From the catalog's write to being in force here, of the newest revision that came over the stream. Two clocks: never less than 0.</summary>
     public TimeSpan Lag { get; private set; }
 
-    /// <summary>Raised after a swap, on the thread that applied it.</summary>
+    /// <summary>Raised after a swap.</summary>
     public event Action? Applied;
 
     /// <summary>Checks, compiles and swaps a snapshot in one piece; false when it is refused, and then nothing has changed.</summary>
     /// <param name="json">The wire form, see <see cref="SnapshotJson"/>.</param>
     /// <param name="keep">Also write it to disk.</param>
-    public bool TryApply(ReadOnlySpan<byte> json, bool keep)
+    /// <param name="announce">False: the caller calls <see cref="Announce"/>, because this thread must queue no work.</param>
+    public bool TryApply(ReadOnlySpan<byte> json, bool keep, bool announce = true)
     {
         Snapshot? snapshot;
         try
@@ -80,7 +81,7 @@ internal sealed class ActiveSnapshot(
         }
 
         var shards = SnapshotShards.Split(snapshot);
-        var hashes = shards.ToDictionary(static shard => shard.Key, static shard => SnapshotShards.HashOf(SnapshotShards.Serialize(shard.Value)), StringComparer.Ordinal);
+        var hashes = ShardHashes.Of(shards.Select(static shard => KeyValuePair.Create(shard.Key, SnapshotShards.HashOf(SnapshotShards.Serialize(shard.Value)))));
         _held.Clear();
         Swap(new(snapshot.Revision, snapshot.CreatedAt, hashes), [.. shards.Select(shard => new ShardChange(shard.Key, hashes[shard.Key], shard.Value))]);
         if (keep)
@@ -96,13 +97,19 @@ internal sealed class ActiveSnapshot(
             }
         }
 
+        if (announce)
+        {
+            Announce();
+        }
+
         return true;
     }
 
     /// <summary>Applies the changed shards of a revision: those that are wrong keep what was in force, the others move on.</summary>
     /// <param name="manifest">Its signature was verified.</param>
     /// <param name="received">Shards of it, their hashes verified. What is in force already and what was refused before need not be among them.</param>
-    public void Apply(ConfigManifest manifest, IEnumerable<ReceivedShard> received)
+    /// <param name="announce">False: the caller calls <see cref="Announce"/>, because this thread must queue no work.</param>
+    public void Apply(ConfigManifest manifest, IEnumerable<ReceivedShard> received, bool announce = true)
     {
         foreach (var shard in received)
         {
@@ -137,7 +144,14 @@ internal sealed class ActiveSnapshot(
             _held.Remove(name);
         }
 
+        if (announce)
+        {
+            Announce();
+        }
     }
+
+    /// <summary>Raises <see cref="Applied"/>.</summary>
+    public void Announce() => Applied?.Invoke();
 
     /// <summary>Applies the last good one from disk, if there is one.</summary>
     public void Restore()
@@ -168,9 +182,9 @@ internal sealed class ActiveSnapshot(
             logger.SnapshotWentBack(manifest.Revision, previous.Revision);
         }
 
-        changes.AddRange(previous.Shards.Keys.Where(name => !manifest.Shards.ContainsKey(name)).Select(static name => new ShardChange(name, "", null)));
+        changes.AddRange(manifest.Shards.RemovedSince(previous.Shards).Select(static name => new ShardChange(name, "", null)));
         changes.RemoveAll(change => change.Content is not null && previous.Shards.GetValueOrDefault(change.Name) == change.Hash);
-        var compiled = _compiler.Compile(previous, manifest.Revision, manifest.CreatedAt, changes, out var refused);
+        var compiled = _compiler.Compile(previous, manifest, changes, out var refused);
         Volatile.Write(ref _refused, [.. unreadable ?? [], .. refused]);
         Volatile.Write(ref _current, compiled);
         logger.SnapshotApplied(compiled.Revision, changes.Count - refused.Count, compiled.Shards.Count, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
@@ -178,8 +192,6 @@ internal sealed class ActiveSnapshot(
         {
             logger.ShardRefused(shard.Shard, compiled.Revision, shard.Reason);
         }
-
-        Applied?.Invoke();
     }
 }
 

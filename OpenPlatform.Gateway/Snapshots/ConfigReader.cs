@@ -7,13 +7,14 @@ namespace OpenPlatform.Gateway.Snapshots;
 /// Reads the catalog's stream of shards. Nothing of it is believed before the signature of the manifest, to which it leads, and the hashes of the
 /// contents were verified.
 /// </summary>
-/// <param name="known">Name → hash of what this gateway has.</param>
-internal sealed class ConfigReader(Stream stream, IReadOnlyDictionary<string, string> known, ManifestSigner signer)
+/// <param name="known">What this gateway has.</param>
+/// <param name="background">Where hashes and signature are verified: what comes from a socket goes on on the thread that reads the sockets of requests, too.</param>
+internal sealed class ConfigReader(Stream stream, ShardHashes known, ManifestSigner signer, BackgroundThread background)
 {
     private const int LongestLine = 4 << 20;
     private const int LongestShard = 64 << 20;
 
-    private IReadOnlyDictionary<string, string> _known = known;
+    private ShardHashes _known = known;
     private readonly byte[] _buffer = new byte[64 << 10];
     private int _begin;
     private int _end;
@@ -32,12 +33,6 @@ internal sealed class ConfigReader(Stream stream, IReadOnlyDictionary<string, st
         try
         {
             var delta = JsonSerializer.Deserialize(line, ConfigJson.Default.ConfigDelta) ?? throw new InvalidDataException("A step of the stream is null.");
-            var hashes = new Dictionary<string, string>(_known, StringComparer.Ordinal);
-            foreach (var name in delta.Removed)
-            {
-                hashes.Remove(name);
-            }
-
             var shards = new List<ReceivedShard>();
             for (var i = 0; i < delta.Shards; i++)
             {
@@ -47,29 +42,43 @@ internal sealed class ConfigReader(Stream stream, IReadOnlyDictionary<string, st
                     throw new InvalidDataException($"Shard {header.Name} cannot have {header.Length} bytes.");
                 }
 
-                var content = await ReadBytesAsync(header.Length, cancellationToken);
-                if (SnapshotShards.HashOf(content) != header.Sha256)
-                {
-                    throw new InvalidDataException($"The content of shard {header.Name} is not what its hash is of.");
-                }
-
-                hashes[header.Name] = header.Sha256;
-                shards.Add(new(header.Name, header.Sha256, content));
+                shards.Add(new(header.Name, header.Sha256, await ReadBytesAsync(header.Length, cancellationToken)));
             }
 
-            var manifest = new ConfigManifest(delta.Revision, delta.CreatedAt, hashes);
-            if (!signer.Verify(manifest, delta.Signature.Span))
-            {
-                throw new InvalidDataException($"The signature of revision {delta.Revision} is not of this deployment's service token, or not of these shards.");
-            }
-
-            _known = hashes;
+            ConfigManifest? manifest = null;
+            await background.RunAsync(() => manifest = Verified(delta, shards));
+            _known = manifest!.Shards;
             return (manifest, shards);
         }
         catch (JsonException e)
         {
             throw new InvalidDataException("What the catalog sends is no stream of shards: " + e.Message, e);
         }
+    }
+
+    /// <exception cref="InvalidDataException">It is not what the signature is of.</exception>
+    private ConfigManifest Verified(ConfigDelta delta, List<ReceivedShard> shards)
+    {
+        var changes = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var name in delta.Removed)
+        {
+            changes[name] = null;
+        }
+
+        foreach (var shard in shards)
+        {
+            if (SnapshotShards.HashOf(shard.Content) != shard.Hash)
+            {
+                throw new InvalidDataException($"The content of shard {shard.Name} is not what its hash is of.");
+            }
+
+            changes[shard.Name] = shard.Hash;
+        }
+
+        var manifest = new ConfigManifest(delta.Revision, delta.CreatedAt, _known.With(changes));
+        return signer.Verify(manifest, delta.Signature.Span)
+            ? manifest
+            : throw new InvalidDataException($"The signature of revision {delta.Revision} is not of this deployment's service token, or not of these shards.");
     }
 
     private async Task<byte[]> ReadLineAsync(CancellationToken cancellationToken)

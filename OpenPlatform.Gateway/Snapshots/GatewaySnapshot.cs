@@ -17,7 +17,7 @@ internal sealed class GatewaySnapshot
         Revision = -1,
         CreatedAt = DateTimeOffset.UnixEpoch,
         AppliedAt = DateTimeOffset.UnixEpoch,
-        Shards = FrozenDictionary<string, string>.Empty,
+        Shards = ShardHashes.Empty,
         Core = CoreModel.Empty,
         Apis = FrozenDictionary<Guid, CompiledApi>.Empty,
         Routes = RouteTable.Empty,
@@ -34,7 +34,7 @@ internal sealed class GatewaySnapshot
     public required DateTimeOffset AppliedAt { get; init; }
 
     /// <summary>Name → hash of what is in force. Differs from the manifest of the revision where a shard was refused.</summary>
-    public required IReadOnlyDictionary<string, string> Shards { get; init; }
+    public required ShardHashes Shards { get; init; }
 
     public required CoreModel Core { get; init; }
 
@@ -70,45 +70,31 @@ internal sealed record CompiledApi(ApiEntry Entry, ApiRoutes Routes, IReadOnlyLi
 /// <param name="Backends">Of all parts.</param>
 /// <param name="Plans">Of all parts.</param>
 internal sealed record CoreModel(
-    IReadOnlyDictionary<string, CorePart> Parts, IReadOnlyDictionary<Guid, BackendState> Backends, IReadOnlyDictionary<Guid, CompiledPlan> Plans,
-    FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers)
+    IReadOnlyDictionary<string, CorePart> Parts, PartMap<BackendState> Backends, PartMap<CompiledPlan> Plans, FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers)
 {
     public static CoreModel Empty { get; } = new(
-        FrozenDictionary<string, CorePart>.Empty, FrozenDictionary<Guid, BackendState>.Empty, FrozenDictionary<Guid, CompiledPlan>.Empty,
-        FrozenDictionary<string, Authentication.Tokens.IssuerEntry>.Empty);
+        FrozenDictionary<string, CorePart>.Empty, new(ShardKind.Backends), new(ShardKind.Plans), FrozenDictionary<string, Authentication.Tokens.IssuerEntry>.Empty);
 
-    /// <summary>The same issuers with other parts. What a catalog of before says in <see cref="ShardName.Core"/>, where it says all, goes before what
-    /// the segments say.</summary>
-    public CoreModel With(IReadOnlyDictionary<string, CorePart> parts)
+    /// <summary>The same issuers with some parts changed.</summary>
+    /// <param name="changed">By shard; null: it is gone.</param>
+    public CoreModel With(IReadOnlyDictionary<string, CorePart?> changed)
     {
-        var (backends, plans) = (new Dictionary<Guid, BackendState>(), new Dictionary<Guid, CompiledPlan>());
-        foreach (var (name, part) in parts)
+        var parts = new Dictionary<string, CorePart>(Parts, StringComparer.Ordinal);
+        foreach (var (name, part) in changed)
         {
-            if (name != ShardName.Core)
+            parts.Remove(name);
+            if (part is not null)
             {
-                Add(part);
+                parts[name] = part;
             }
         }
 
-        if (parts.TryGetValue(ShardName.Core, out var core))
+        return this with
         {
-            Add(core);
-        }
-
-        return this with { Parts = parts, Backends = backends, Plans = plans };
-
-        void Add(CorePart part)
-        {
-            foreach (var (id, backend) in part.Backends)
-            {
-                backends[id] = backend;
-            }
-
-            foreach (var (id, plan) in part.Plans)
-            {
-                plans[id] = plan;
-            }
-        }
+            Parts = parts,
+            Backends = Backends.With(changed.Select(static part => KeyValuePair.Create(part.Key, part.Value?.Backends ?? []))),
+            Plans = Plans.With(changed.Select(static part => KeyValuePair.Create(part.Key, part.Value?.Plans ?? []))),
+        };
     }
 }
 

@@ -25,8 +25,8 @@ internal sealed record ShardChange(string Name, string Hash, Snapshot? Content);
 /// </summary>
 internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity)
 {
-    public GatewaySnapshot Compile(
-        GatewaySnapshot previous, long revision, DateTimeOffset createdAt, IReadOnlyCollection<ShardChange> changes, out IReadOnlyList<RefusedShard> refused)
+    /// <param name="manifest">What <paramref name="changes"/> lead to, unless some are refused.</param>
+    public GatewaySnapshot Compile(GatewaySnapshot previous, ConfigManifest manifest, IReadOnlyCollection<ShardChange> changes, out IReadOnlyList<RefusedShard> refused)
     {
         var next = new Next(previous);
         foreach (var change in changes.OrderBy(static change => KindOf(change.Name)))
@@ -37,7 +37,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         next.RefuseTakenBasePaths();
         FollowPlans(next);
         var backends = previous.Backends;
-        if (next.ApisChanged || next.PartsChanged)
+        if (next.ApisChanged || next.BackendsChanged)
         {
             backends = Backends(next);
             instances.Retain(backends.Select(static backend => backend.Model.BackendId).ToHashSet());
@@ -47,10 +47,10 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         refused = next.Refused;
         return new()
         {
-            Revision = revision,
-            CreatedAt = createdAt,
+            Revision = manifest.Revision,
+            CreatedAt = manifest.CreatedAt,
             AppliedAt = DateTimeOffset.UtcNow,
-            Shards = next.Shards,
+            Shards = next.Shards(manifest.Shards),
             Core = next.Core,
             Apis = next.Apis,
             Routes = next.ApisChanged ? RouteTable.Of(next.Apis.Values.Select(static api => api.Routes)) : previous.Routes,
@@ -164,7 +164,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
     private static void FollowPlans(Next next)
     {
         // A new plan has no subscriptions yet, or they came with it and hold it already.
-        if (!next.PartsChanged || !next.Previous.Plans.Any(plan => next.Core.Plans.GetValueOrDefault(plan.Key) is { } now && !ReferenceEquals(now.Entry, plan.Value.Entry)))
+        if (!next.PlansReplaced)
         {
             return;
         }
@@ -193,27 +193,32 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
     /// <summary>What the next snapshot is made of so far: copies of what changes, the rest of the one before.</summary>
     private sealed class Next(GatewaySnapshot previous)
     {
-        private readonly Dictionary<string, string> _shards = new(previous.Shards, StringComparer.Ordinal);
+        private readonly Dictionary<string, string?> _shards = new(StringComparer.Ordinal);
         private readonly List<RefusedShard> _refused = [];
         private readonly Dictionary<Guid, ShardChange> _changedApis = [];
         private Dictionary<Guid, CompiledApi>? _apis;
-        private Dictionary<string, CorePart>? _parts;
+        private readonly Dictionary<string, CorePart?> _parts = new(StringComparer.Ordinal);
         private CoreModel? _core = previous.Core;
 
-        public IReadOnlyDictionary<string, string> Shards => _shards;
+        /// <param name="alike">Usually has the same names.</param>
+        public ShardHashes Shards(ShardHashes alike) => previous.Shards.With(_shards, alike);
 
         public IReadOnlyList<RefusedShard> Refused => _refused;
 
         public CoreModel Previous => previous.Core;
 
         /// <summary>With the parts that were put so far.</summary>
-        public CoreModel Core => _core ??= previous.Core.With(_parts!) with { Issuers = Issuers };
+        public CoreModel Core => _core ??= previous.Core.With(_parts) with { Issuers = Issuers };
 
         public FrozenDictionary<string, Authentication.Tokens.IssuerEntry> Issuers { get; set; } = previous.Core.Issuers;
 
         public bool IssuersChanged => !ReferenceEquals(Issuers, previous.Core.Issuers);
 
-        public bool PartsChanged => _parts is not null;
+        /// <summary>There are others than before, not merely another state of them.</summary>
+        public bool BackendsChanged { get; private set; }
+
+        /// <summary>A plan of before may be another now.</summary>
+        public bool PlansReplaced { get; private set; }
 
         public IReadOnlyDictionary<Guid, CompiledApi> Apis => _apis ?? previous.Apis;
 
@@ -235,14 +240,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
                     _changedApis[version] = change;
                 }
 
-                if (change.Content is null)
-                {
-                    _shards.Remove(change.Name);
-                }
-                else
-                {
-                    _shards[change.Name] = change.Hash;
-                }
+                _shards[change.Name] = change.Content is null ? null : change.Hash;
             }
             catch (Exception e)
             {
@@ -254,16 +252,14 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         /// <param name="part">Null: the shard is gone.</param>
         public void PutPart(string name, CorePart? part)
         {
-            _parts ??= new(previous.Core.Parts, StringComparer.Ordinal);
+            var before = previous.Core.Parts.GetValueOrDefault(name);
+            BackendsChanged |= !(before?.Backends ?? []).Select(static backend => backend.Value).SequenceEqual((part?.Backends ?? []).Select(static backend => backend.Value));
+
+            // What the core says hides what segments say: whatever it says no more may bring another one to light.
+            PlansReplaced |= (name == ShardName.Core && before is { Plans.Count: > 0 })
+                || (part?.Plans ?? []).Any(plan => previous.Core.Plans.GetValueOrDefault(plan.Key) is { } known && !ReferenceEquals(known.Entry, plan.Value.Entry));
+            _parts[name] = part;
             _core = null;
-            if (part is null)
-            {
-                _parts.Remove(name);
-            }
-            else
-            {
-                _parts[name] = part;
-            }
         }
 
         public void PutApi(Guid version, CompiledApi api) => Own()[version] = api;
@@ -298,12 +294,12 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
                 if (previous.Apis.TryGetValue(version, out var old))
                 {
                     PutApi(version, old);
-                    _shards[change.Name] = previous.Shards[change.Name];
+                    _shards.Remove(change.Name);
                 }
                 else
                 {
                     RemoveApi(version);
-                    _shards.Remove(change.Name);
+                    _shards[change.Name] = null;
                 }
             }
         }

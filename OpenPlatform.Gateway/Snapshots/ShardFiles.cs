@@ -131,7 +131,7 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
             try
             {
                 var file = JsonSerializer.Deserialize(json, ManifestJson.Default.ManifestFile)!;
-                manifest = new(file.Revision, file.CreatedAt, file.Shards);
+                manifest = new(file.Revision, file.CreatedAt, ShardHashes.Of(file.Shards));
                 damage = signer.Verify(manifest, file.Signature.Span) ? null : "the signature is not of this deployment's service token";
             }
             catch (JsonException e)

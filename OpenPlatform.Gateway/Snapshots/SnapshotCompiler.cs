@@ -14,7 +14,8 @@ internal static class SnapshotCompiler
     public static GatewaySnapshot Compile(Snapshot snapshot, InstanceDirectory instances, ForwardCompiler forwards, IdentityCompiler identity)
     {
         var compiled = new ShardCompiler(instances, forwards, identity).Compile(
-            GatewaySnapshot.None, snapshot.Revision, snapshot.CreatedAt, [.. SnapshotShards.Split(snapshot).Select(static shard => new ShardChange(shard.Key, "", shard.Value))], out var refused);
+            GatewaySnapshot.None, new(snapshot.Revision, snapshot.CreatedAt, ShardHashes.Empty), [.. SnapshotShards.Split(snapshot).Select(static shard => new ShardChange(shard.Key, "", shard.Value))],
+            out var refused);
         return refused is [var first, ..] ? throw new ShardException($"{first.Shard}: {first.Reason}") : compiled;
     }
 }

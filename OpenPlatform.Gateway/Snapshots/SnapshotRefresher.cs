@@ -24,6 +24,7 @@ internal sealed class SnapshotRefresher(
     private readonly SemaphoreSlim _poke = new(0, 1);
     private readonly PendingChange _pending = new();
     private readonly BackgroundThread _thread = new("snapshots");
+    private readonly BackgroundThread _disk = new("snapshot files");
     private long _hinted;
     private bool _away;
 
@@ -48,9 +49,10 @@ internal sealed class SnapshotRefresher(
         _poke.Dispose();
         _pending.Dispose();
         _thread.Dispose();
+        _disk.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _thread.RunAsync(() => RefreshAsync(stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Run(() => RefreshAsync(stoppingToken), CancellationToken.None);
 
     private async Task RefreshAsync(CancellationToken stoppingToken)
     {
@@ -93,7 +95,7 @@ internal sealed class SnapshotRefresher(
     {
         using var silence = new CancellationTokenSource(options.Value.FetchTimeout, time);
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, silence.Token);
-        var have = _received?.Shards ?? active.Current?.Shards ?? new Dictionary<string, string>();
+        var have = _received?.Shards ?? active.Current?.Shards ?? ShardHashes.Empty;
         using var response = await catalog.FollowAsync(have, leave.Token);
         if (response is null)
         {
@@ -102,7 +104,7 @@ internal sealed class SnapshotRefresher(
             return false;
         }
 
-        var reader = new ConfigReader(await response.Content.ReadAsStreamAsync(leave.Token), have, signer);
+        var reader = new ConfigReader(await response.Content.ReadAsStreamAsync(leave.Token), have, signer, _thread);
         var since = time.GetTimestamp();
         var watching = WatchAsync(leave);
         try
@@ -171,7 +173,8 @@ internal sealed class SnapshotRefresher(
     {
         if (await catalog.FetchSnapshotAsync(cancellationToken) is { } json)
         {
-            active.TryApply(json, keep: true);
+            await _thread.RunAsync(() => active.TryApply(json, keep: true, announce: false));
+            active.Announce();
         }
     }
 
@@ -182,7 +185,8 @@ internal sealed class SnapshotRefresher(
             var (manifest, shards) = await _pending.TakeAsync(stoppingToken);
             try
             {
-                active.Apply(manifest, shards);
+                await _thread.RunAsync(() => active.Apply(manifest, shards, announce: false));
+                active.Announce();
             }
             catch (Exception e)
             {
@@ -191,7 +195,7 @@ internal sealed class SnapshotRefresher(
         }
     }
 
-    private Task KeepAsync(CancellationToken stoppingToken) => Task.Run(async () =>
+    private async Task KeepAsync(CancellationToken stoppingToken)
     {
         using var changed = new SemaphoreSlim(1, 1);
         void Changed()
@@ -210,12 +214,12 @@ internal sealed class SnapshotRefresher(
         while (!stoppingToken.IsCancellationRequested)
         {
             await ((Task)changed.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            files.Write();
+            await _disk.RunAsync(files.Write);
 
             // Changes in a row become one write: each waits for the disk twice, on which a catalog beside it may be waiting, too.
             await Task.Delay(ShortestPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }, CancellationToken.None);
+    }
 
     private void Back()
     {

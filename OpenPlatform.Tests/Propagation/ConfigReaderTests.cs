@@ -16,9 +16,10 @@ public sealed class ConfigReaderTests
     [Fact]
     public async Task Steps_are_read_in_order_wherever_their_bytes_are_cut()
     {
+        using var thread = new BackgroundThread("test");
         foreach (var size in (int[])[1, 7, 100, 1 << 16])
         {
-            var reader = new ConfigReader(new Slow(Right, size), new Dictionary<string, string>(), new ManifestSigner(Token));
+            var reader = new ConfigReader(new Slow(Right, size), ShardHashes.Empty, new ManifestSigner(Token), thread);
             var first = (await reader.ReadAsync(default))!.Value;
             Assert.Equal((1, first.Manifest.Shards.Count), (first.Manifest.Revision, first.Shards.Count));
             Assert.Null(await reader.ReadAsync(default)); // a heartbeat
@@ -31,6 +32,7 @@ public sealed class ConfigReaderTests
     [Fact]
     public async Task Whatever_a_stranger_sends_is_refused_or_is_exactly_what_was_signed()
     {
+        using var thread = new BackgroundThread("test");
         var random = new Random(42);
         for (var i = 0; i < 3_000; i++)
         {
@@ -41,7 +43,7 @@ public sealed class ConfigReaderTests
             }
 
             var cut = random.Next(4) == 0 ? random.Next(bytes.Length) : bytes.Length;
-            var reader = new ConfigReader(new Slow(bytes[..cut], 1 << 16), new Dictionary<string, string>(), new ManifestSigner(Token));
+            var reader = new ConfigReader(new Slow(bytes[..cut], 1 << 16), ShardHashes.Empty, new ManifestSigner(Token), thread);
             try
             {
                 while (true)

@@ -27,7 +27,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
         using var admin = fixture.Catalog.Operator();
         var credential = await admin.CreateAsync("credentials", await new Parts(admin).BodyAsync("credentials"));
         await new Parts(admin).NewAsync("subscriptions");
-        using var stream = await StreamAsync(fixture.Catalog, new Dictionary<string, string>());
+        using var stream = await StreamAsync(fixture.Catalog, ShardHashes.Empty);
         var first = await stream.NextAsync();
         Assert.Contains(first.Shards, static shard => shard.Name.StartsWith("api/", StringComparison.Ordinal));
 
@@ -54,7 +54,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
         await using var second = new CatalogServer(fixture.ConnectionString);
         await second.ReadyAsync();
         using var admin = fixture.Catalog.Operator();
-        using var stream = await StreamAsync(second, new Dictionary<string, string>());
+        using var stream = await StreamAsync(second, ShardHashes.Empty);
         var before = (await stream.NextAsync()).Manifest.Revision;
         await new Parts(admin).NewAsync("plans");
         Assert.Equal(before + 1, (await stream.NextAsync()).Manifest.Revision);
@@ -260,7 +260,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
     private static async Task<IEnumerable<JsonNode>> ListAsync(HttpClient admin) =>
         JsonNode.Parse(await admin.GetStringAsync("/admin/v1/gateways", Stop))!["items"]!.AsArray().Select(static item => item!);
 
-    private static async Task<Follower> StreamAsync(CatalogServer catalog, IReadOnlyDictionary<string, string> have)
+    private static async Task<Follower> StreamAsync(CatalogServer catalog, ShardHashes have)
     {
         var client = catalog.Gateway();
         using var request = new HttpRequestMessage(HttpMethod.Post, InternalApi.ConfigPath) { Content = JsonContent.Create(new("test", have), ConfigJson.Default.ConfigHave) };
@@ -273,9 +273,10 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
     private static partial Regex Table();
 
     /// <summary>A gateway's end of the stream, and the bytes that came.</summary>
-    private sealed class Follower(HttpClient client, HttpResponseMessage response, IReadOnlyDictionary<string, string> have, Stream stream) : IDisposable
+    private sealed class Follower(HttpClient client, HttpResponseMessage response, ShardHashes have, Stream stream) : IDisposable
     {
-        private readonly ConfigReader _reader = new(stream, have, new ManifestSigner(CatalogServer.ServiceToken));
+        private readonly BackgroundThread _thread = new("follower");
+        private ConfigReader? _reader;
 
         /// <summary>Of contents, so far.</summary>
         public long Bytes { get; private set; }
@@ -284,6 +285,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
         {
             while (true)
             {
+                _reader ??= new(stream, have, new ManifestSigner(CatalogServer.ServiceToken), _thread);
                 if (await _reader.ReadAsync(Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop) is { } step)
                 {
                     Bytes += step.Shards.Sum(static shard => shard.Content.Length);
@@ -296,6 +298,7 @@ public sealed partial class PropagationTests(CatalogFixture fixture) : IClassFix
         {
             response.Dispose();
             client.Dispose();
+            _thread.Dispose();
         }
     }
 }

@@ -76,7 +76,7 @@ internal sealed class ShardFeed : IAsyncDisposable
 
     public static byte[] Step(long revision, Dictionary<string, byte[]> changed, string[] removed, IReadOnlyDictionary<string, byte[]> all, string token = TestCatalog.Token)
     {
-        var manifest = new ConfigManifest(revision, DateTimeOffset.UnixEpoch, all.ToDictionary(static shard => shard.Key, static shard => SnapshotShards.HashOf(shard.Value)));
+        var manifest = new ConfigManifest(revision, DateTimeOffset.UnixEpoch, ShardHashes.Of(all.Select(static shard => KeyValuePair.Create(shard.Key, SnapshotShards.HashOf(shard.Value)))));
         using var step = new MemoryStream();
         Line(JsonSerializer.SerializeToUtf8Bytes(new(revision, manifest.CreatedAt, new ManifestSigner(token).Sign(manifest), removed, changed.Count), ConfigJson.Default.ConfigDelta));
         foreach (var (name, content) in changed)

@@ -6,8 +6,7 @@ namespace OpenPlatform.Contracts.Snapshots.Shards;
 
 /// <summary>What one revision consists of.</summary>
 /// <param name="CreatedAt">When the catalog wrote it, UTC, whole microseconds.</param>
-/// <param name="Shards">Name → SHA-256 of the content, lower-case hexadecimal.</param>
-public sealed record ConfigManifest(long Revision, DateTimeOffset CreatedAt, IReadOnlyDictionary<string, string> Shards)
+public sealed record ConfigManifest(long Revision, DateTimeOffset CreatedAt, ShardHashes Shards)
 {
     /// <summary>SHA-256 of what is signed.</summary>
     public byte[] Sha256()
@@ -23,15 +22,13 @@ public sealed record ConfigManifest(long Revision, DateTimeOffset CreatedAt, IRe
     /// </summary>
     internal void AppendTo(IncrementalHash hash)
     {
-        var names = Shards.Keys.ToArray();
-        Array.Sort(names, StringComparer.Ordinal);
         Span<byte> piece = stackalloc byte[4096];
         var used = Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture, $"openplatform-manifest-1\n{Revision} {(CreatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond}\n"), piece);
-        foreach (var name in names)
+        foreach (var (name, content) in Shards)
         {
             Append(hash, piece, ref used, name, (byte)' ');
-            Append(hash, piece, ref used, Shards[name], (byte)'\n');
+            Append(hash, piece, ref used, content, (byte)'\n');
         }
 
         hash.AppendData(piece[..used]);
