@@ -20,8 +20,9 @@ const string Help = $"""
               reads by key and writes of the admin API beside the same SQL through bare Npgsql, on a Postgres of its own; fails when reads are
               below 60 % of it or memory grows. Needs wrk and Postgres's programs.
 
-      propagation [--quick]
-              from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load. Needs postgres.
+      propagation [--quick] [--load]
+              from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load, or with --load nothing
+              but those. Needs postgres.
 
       {SimulateCommand.Help}
 
@@ -43,6 +44,12 @@ switch (args.FirstOrDefault())
         return 0;
     case PlainYarp.Command:
         await PlainYarp.ServeAsync(args[1..]);
+        return 0;
+    case HelloBackend.Command:
+        HelloBackend.Run(args[1..]);
+        return 0;
+    case SteadyLoad.Command:
+        SteadyLoad.Run(args[1..]);
         return 0;
     case "propagation":
         return await PropagationBench.RunAsync(args[1..]);

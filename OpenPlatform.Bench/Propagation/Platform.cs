@@ -18,7 +18,7 @@ internal sealed class Platform : IAsyncDisposable
 
     private readonly List<IDisposable> _parts = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("openplatform-bench-").FullName;
-    private WebApplication? _backend;
+    private ServerProcess _backend = null!;
     private PostgresProcess _postgres = null!;
     private ServerProcess _catalog = null!;
 
@@ -31,6 +31,20 @@ internal sealed class Platform : IAsyncDisposable
     /// <summary>Processor seconds so far: what a change costs depends on nothing else that the machine does.</summary>
     public (double Postgres, double Catalog, double Gateways) CpuSeconds() => (_postgres.CpuSeconds(), _catalog.CpuSeconds(), Gateways.Sum(static gateway => gateway.CpuSeconds()));
 
+    /// <summary>
+    /// Gateway 1, what calls it (process <paramref name="load"/>) and what it calls on one half of the processors; Postgres, the catalog, who writes the changes and the
+    /// other gateways on the other half, as they are on other machines in production. Or all on all.
+    /// </summary>
+    /// <returns>False: there is but one processor.</returns>
+    public bool SetApart(bool isApart, int load)
+    {
+        int[] here = [Gateways[0].Id, load, _backend.Id], elsewhere = [.. _postgres.Processes(), _catalog.Id, Environment.ProcessId, .. Gateways.Skip(1).Select(static gateway => gateway.Id)];
+        var halves = isApart ? Processors.Halves() : null;
+        Processors.Give(here, halves?.Here);
+        Processors.Give(elsewhere, halves?.Elsewhere);
+        return halves is not null;
+    }
+
     public Guid BackendId { get; private set; }
 
     /// <summary>API id and version id of the first API, which is the one that changes.</summary>
@@ -39,18 +53,16 @@ internal sealed class Platform : IAsyncDisposable
     /// <summary>Id and key of the application that calls.</summary>
     public (Guid Id, string Key) Caller { get; private set; }
 
+    /// <summary>This program, for children of it.</summary>
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Bench.dll");
+
     public static string PathOf(int api, int operation) => $"/api-{api}/v1/resources-{operation}/42";
 
     public async Task StartAsync(int operations, int credentials)
     {
-        var backend = WebApplication.CreateSlimBuilder();
-        backend.Logging.ClearProviders();
-        backend.WebHost.UseUrls("http://127.0.0.1:0");
-        _backend = backend.Build();
-        _backend.Run(static context => context.Response.WriteAsync("hello"));
-        await _backend.StartAsync();
-
-        _parts.Add(_postgres = await PostgresProcess.StartAsync());
+        _parts.Add(_postgres = await PostgresProcess.StartAsync()); // first: it ends with the thread that starts it, and this is still the main one
+        var backend = ServerProcess.FreePort();
+        _parts.Add(_backend = await ServerProcess.StartAsync(backend, "dotnet", [Program, HelloBackend.Command, backend.ToString(CultureInfo.InvariantCulture)]));
         Database = NpgsqlDataSource.Create(_postgres.ConnectionString);
         var catalog = ServerProcess.FreePort();
         _parts.Add(_catalog = await ServerProcess.StartAsync(catalog, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")],
@@ -117,11 +129,6 @@ internal sealed class Platform : IAsyncDisposable
             part.Dispose();
         }
 
-        if (_backend is not null)
-        {
-            await _backend.DisposeAsync();
-        }
-
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -139,7 +146,7 @@ internal sealed class Platform : IAsyncDisposable
     /// <summary>APIs through the admin API; partners as rows, because a hundred thousand requests would only take long.</summary>
     private async Task FillAsync(int operations, int credentials)
     {
-        BackendId = Id(await PostAsync("backends", new { name = "backend", addresses = new[] { _backend!.Urls.First() } }));
+        BackendId = Id(await PostAsync("backends", new { name = "backend", addresses = new[] { $"http://127.0.0.1:{_backend.Port}" } }));
         var plan = Id(await PostAsync("plans", new { name = "standard", approvalRequired = false, rateLimits = new[] { new { requests = 1_000_000_000, windowSeconds = 1 } } }));
         var versions = new List<Guid>();
         for (var a = 0; a < operations / 100; a++)

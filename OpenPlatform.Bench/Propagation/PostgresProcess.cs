@@ -16,6 +16,8 @@ internal sealed class PostgresProcess : IDisposable
 
     public string ConnectionString => $"Host=127.0.0.1;Port={_server.Port};Username=bench;Password=unused;Database=postgres";
 
+    public IReadOnlyList<int> Processes() => _server.Processes();
+
     public double CpuSeconds() => _server.CpuSeconds();
 
     public static async Task<PostgresProcess> StartAsync()

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -13,6 +12,7 @@ internal static class PropagationBench
     /// <summary>Promised; see docs/guarantees.md.</summary>
     private const double MostEffective = 250, MostRevoked = 1000, MostChangeset = 2000, MostSlower = 1.10;
 
+    private static readonly TimeSpan s_pace = TimeSpan.FromMilliseconds(50);
     private static int s_missed;
 
     public static async Task<int> RunAsync(string[] args)
@@ -24,6 +24,12 @@ internal static class PropagationBench
         await platform.StartAsync(operations, credentials);
         Console.WriteLine($"{operations} operations, {credentials} credentials, 3 gateways, {Environment.ProcessorCount} processors at a load of {File.ReadAllText("/proc/loadavg").Split(' ')[0]}, ready after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
         Console.WriteLine("| What | n | p50 ms | p99 ms | most ms | promised |\n|---|---|---|---|---|---|");
+
+        if (args.Contains("--load"))
+        {
+            await UnderLoadAsync(platform, underLoad);
+            return s_missed == 0 ? 0 : 1;
+        }
 
         await ChangesetAsync(platform);
         for (var i = 0; i < 10; i++)
@@ -153,68 +159,74 @@ internal static class PropagationBench
     /// <summary>The same steady requests with and without changes, in turn, so that what else the machine does is in both.</summary>
     private static async Task UnderLoadAsync(Platform platform, int changes)
     {
-        const int AtOnce = 50, PerSecond = 200;
-        List<double> calm = [], changing = [];
-        var failed = new ConcurrentDictionary<string, int>(StringComparer.Ordinal);
-        using var client = Platform.Client(platform.Gateways[0], platform.Caller.Key);
+        const int PerSecond = 400;
+        using var load = SteadyLoadProcess.Start(platform.Gateways[0].Port, platform.Caller.Key, PerSecond, Enumerable.Range(0, 100).Select(static o => Platform.PathOf(0, o)));
+        await load.BeginAsync("first");
+        await ChangeAsync(platform, changes / 20);
+
+        var together = await InTurnAsync(platform, load, "together", changes);
+        var isApart = platform.SetApart(true, load.Id);
+        var apart = await InTurnAsync(platform, load, "apart", changes);
+        platform.SetApart(false, load.Id);
+        var (parts, failures) = await load.EndAsync();
+
+        Compare("all of the platform on all processors", "together", double.NaN);
+        Compare(isApart ? "gateway 1 as on a machine of its own" : "again, as there is but one processor", "apart", MostSlower);
+        Console.WriteLine($"a change, with the requests meanwhile: {together}; with gateway 1 by itself {apart}");
+        Check($"failed requests: {failures.Count} of {parts.Values.Sum(static part => part.Count)}{string.Concat(failures.Distinct().Take(5).Select(static failure => $", {failure}"))}", failures.Count == 0);
+
+        void Compare(string where, string name, double promised)
+        {
+            var calm = Windows(parts, name + "-calm");
+            var changing = Windows(parts, name + "-changing");
+            double[] all = [.. calm.SelectMany(static window => window)], meanwhile = [.. changing.SelectMany(static window => window)];
+            Row($"a request to gateway 1 at {PerSecond} a second, nothing changes; {where}", [.. all], double.NaN, 0.99);
+            Row($"the same, meanwhile {changes} changes", [.. meanwhile], double.IsNaN(promised) ? promised : Quantile([.. all], 0.99) * promised, 0.99);
+            Console.WriteLine($"p99 of the second ÷ the first: {Ratio(calm, changing)}");
+        }
+    }
+
+    /// <summary>Calm and changes in turn, a little more than a second each; the processor time of a change.</summary>
+    private static async Task<string> InTurnAsync(Platform platform, SteadyLoadProcess load, string name, int changes)
+    {
+        const int AtOnce = 25;
         double postgres = 0, catalog = 0, gateways = 0;
         for (var done = 0; done < changes; done += AtOnce)
         {
-            await LoadAsync(calm, Task.Delay(2_500));
+            await load.BeginAsync($"{name}-calm-{done}");
+            await Task.Delay(AtOnce * s_pace);
             var before = platform.CpuSeconds();
-            await LoadAsync(changing, ChangeAsync(AtOnce));
+            await load.BeginAsync($"{name}-changing-{done}");
+            await ChangeAsync(platform, AtOnce);
             var after = platform.CpuSeconds();
             (postgres, catalog, gateways) = (postgres + after.Postgres - before.Postgres, catalog + after.Catalog - before.Catalog, gateways + after.Gateways - before.Gateways);
         }
 
-        var (p99Calm, p99Changing) = (Quantile(calm, 0.99), Quantile(changing, 0.99));
-        Row("a request at 200 a second, nothing changes", calm, double.NaN, 0.99);
-        Row($"a request at 200 a second, meanwhile {changes} changes", changing, p99Calm * MostSlower, 0.99);
-        Console.WriteLine($"a change, with the requests meanwhile: {Milliseconds(postgres, catalog, gateways, changes)}");
-        Check($"failed requests: {failed.Values.Sum()} of {calm.Count + changing.Count}{string.Concat(failed.Select(static f => $", {f.Value} {f.Key}"))}", failed.IsEmpty);
+        await load.BeginAsync($"{name}-over");
+        return Milliseconds(postgres, catalog, gateways, changes);
+    }
 
-        async Task ChangeAsync(int count)
+    private static async Task ChangeAsync(Platform platform, int count)
+    {
+        for (var i = 0; i < count; i++)
         {
-            for (var i = 0; i < count; i++)
-            {
-                await Task.WhenAll(platform.PostAsync("plans", new { name = $"plan-{Guid.NewGuid():N}", approvalRequired = false, rateLimits = new[] { new { requests = 1, windowSeconds = 1 } } }), Task.Delay(50));
-            }
+            await Task.WhenAll(platform.PostAsync("plans", new { name = $"plan-{Guid.NewGuid():N}", approvalRequired = false, rateLimits = new[] { new { requests = 1, windowSeconds = 1 } } }), Task.Delay(s_pace));
         }
+    }
 
-        async Task LoadAsync(List<double> times, Task until)
-        {
-            var requests = new List<Task>();
-            using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / PerSecond)); // behind on a busy machine it skips, and makes no burst
-            while (!until.IsCompleted && await pace.WaitForNextTickAsync())
-            {
-                requests.Add(OneAsync(times));
-            }
+    private static double[][] Windows(IReadOnlyDictionary<string, List<LoadSample>> parts, string name) =>
+        [.. parts.Where(part => part.Key.StartsWith(name, StringComparison.Ordinal)).Select(static part => part.Value.Select(static sample => sample.Milliseconds).ToArray())];
 
-            await until;
-            await Task.WhenAll(requests);
-        }
+    /// <summary>With how much of it is chance: the same of windows that are drawn anew, a thousand times.</summary>
+    private static string Ratio(double[][] calm, double[][] changing)
+    {
+        var random = new Random(1);
+        List<double> drawn = [.. Enumerable.Range(0, 1_000).Select(_ => Of(Draw(calm), Draw(changing)))];
+        return string.Create(CultureInfo.InvariantCulture, $"{Of(calm, changing):0.00}; nine of ten draws of the windows {Quantile(drawn, 0.05):0.00} to {Quantile(drawn, 0.95):0.00}");
 
-        async Task OneAsync(List<double> times)
-        {
-            var started = Stopwatch.GetTimestamp();
-            try
-            {
-                using var response = await client.GetAsync(Platform.PathOf(0, Random.Shared.Next(100)));
-                if (response.StatusCode != HttpStatusCode.OK)
-                {
-                    failed.AddOrUpdate($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}"[..60], 1, static (_, n) => n + 1);
-                }
-            }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-            {
-                failed.AddOrUpdate(e.GetType().Name, 1, static (_, n) => n + 1);
-            }
+        double[][] Draw(double[][] windows) => [.. windows.Select(_ => windows[random.Next(windows.Length)])];
 
-            lock (times)
-            {
-                times.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-            }
-        }
+        static double Of(double[][] calm, double[][] changing) => Quantile([.. changing.SelectMany(static w => w)], 0.99) / Quantile([.. calm.SelectMany(static w => w)], 0.99);
     }
 
     private static async Task GrowthAsync(Platform platform)
@@ -245,7 +257,7 @@ internal static class PropagationBench
         var missed = Quantile(times, quantile) > promised;
         s_missed += missed ? 1 : 0;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {what} | {times.Count} | {Quantile(times, 0.5):0} | {Quantile(times, 0.99):0} | {Quantile(times, 1):0} | {(double.IsNaN(promised) ? "" : $"{promised:0}{(missed ? " MISSED" : "")}")} |"));
+            $"| {what} | {times.Count} | {Quantile(times, 0.5):0.00} | {Quantile(times, 0.99):0.00} | {Quantile(times, 1):0.0} | {(double.IsNaN(promised) ? "" : $"{promised:0.##}{(missed ? " MISSED" : "")}")} |"));
     }
 
     private static void Check(string what, bool holds)
