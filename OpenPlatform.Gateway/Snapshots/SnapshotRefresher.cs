@@ -24,7 +24,6 @@ internal sealed class SnapshotRefresher(
     private readonly SemaphoreSlim _poke = new(0, 1);
     private readonly PendingChange _pending = new();
     private readonly BackgroundThread _thread = new("snapshots");
-    private readonly BackgroundThread _disk = new("snapshot files");
     private long _hinted;
     private bool _away;
 
@@ -49,7 +48,6 @@ internal sealed class SnapshotRefresher(
         _poke.Dispose();
         _pending.Dispose();
         _thread.Dispose();
-        _disk.Dispose();
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Run(() => RefreshAsync(stoppingToken), CancellationToken.None);
@@ -214,7 +212,9 @@ internal sealed class SnapshotRefresher(
         while (!stoppingToken.IsCancellationRequested)
         {
             await ((Task)changed.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _disk.RunAsync(files.Write);
+
+            // Not on the thread that gives way: put aside in the middle, it would hold up whoever else waits for the file system's journal.
+            await Task.Run(files.Write, CancellationToken.None);
 
             // Changes in a row become one write: each waits for the disk twice, on which a catalog beside it may be waiting, too.
             await Task.Delay(ShortestPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
