@@ -31,8 +31,9 @@ internal sealed class DashboardSettings
         if (!IsTrue(configuration[AnonymousSetting]))
         {
             BrowserToken = First(BrowserTokenSetting, BrowserTokenVariable) ?? NewKey();
-            OtlpKey = First("AppHost:OtlpApiKey", "ASPIRE_DASHBOARD_OTLP_APIKEY") ?? NewKey();
-            ApiKey = First("AppHost:DashboardApiKey", "ASPIRE_DASHBOARD_API_KEY") ?? NewKey();
+            // What is said for this run before what a run on Aspire's own packages has kept in the user secrets.
+            OtlpKey = First("ASPIRE_DASHBOARD_OTLP_APIKEY", "AppHost:OtlpApiKey") ?? NewKey();
+            ApiKey = First("ASPIRE_DASHBOARD_API_KEY", "AppHost:DashboardApiKey") ?? NewKey();
         }
         ShowResource = IsTrue(configuration["ASPIRE_SHOW_DASHBOARD_RESOURCES"]);
         PassedOn = configuration.AsEnumerable()

@@ -13,10 +13,9 @@ namespace OpenPlatform.Tests.EndToEnd;
 [Collection(AppHostProcess.Collection)]
 public sealed class OfficialPackagesTests(ContainerEngine engine) : IClassFixture<ContainerEngine>, IAsyncLifetime
 {
-    private static readonly string[] SecretNames =
-        ["postgres-password", "redis-password", "key-pepper", "admin-token", "demo-key", "service-token", "gateway-lease-key", "orders-lease-key"];
-
     private readonly string _copy = Directory.CreateTempSubdirectory("op-official-").FullName;
+
+    private string SecretsFolder => Path.Combine(_copy, "obj", "secrets");
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -53,12 +52,7 @@ public sealed class OfficialPackagesTests(ContainerEngine engine) : IClassFixtur
             start.WorkingDirectory = _copy;
             start.Environment["UseAspirePackages"] = "true";
             start.Environment["DOCKER_HOST"] = engine.Host;
-            foreach (var secret in SecretNames)
-            {
-                start.Environment[$"Parameters__{secret}"] = $"{secret}-of-this-test"; // or it would be kept in the user's secrets
-            }
-
-            start.Environment["Parameters__envelope-key"] = new string('k', 43);
+            start.Environment["APPDATA"] = SecretsFolder; // where .NET looks for the user's secrets first: Aspire keeps keys of its dashboard and parameters there
         }))
         {
             await platform.UntilReadyAsync();
@@ -104,19 +98,19 @@ public sealed class OfficialPackagesTests(ContainerEngine engine) : IClassFixtur
     };
 
     /// <summary>Written beside the AppHost, so that the paths in it are the same.</summary>
-    private static async Task<JsonNode> ManifestAsync(string folder)
+    private async Task<JsonNode> ManifestAsync(string folder)
     {
         var file = Path.Combine(folder, "OpenPlatform.AppHost", "obj", "manifest-of-the-test.json");
         await RunAsync("dotnet", folder, "run", "--no-build", "--project", "OpenPlatform.AppHost", "--", "--publisher", "manifest", "--output-path", file);
         return JsonNode.Parse(await File.ReadAllTextAsync(file, Stop))!;
     }
 
-    private static async Task<string> RunAsync(string program, string folder, params string[] arguments)
+    private async Task<string> RunAsync(string program, string folder, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
-            Environment = { ["UseAspirePackages"] = folder == Repository.Root ? "false" : "true" },
+            Environment = { ["UseAspirePackages"] = folder == Repository.Root ? "false" : "true", ["APPDATA"] = SecretsFolder },
         })!;
         var errors = process.StandardError.ReadToEndAsync(Stop);
         var output = await process.StandardOutput.ReadToEndAsync(Stop);

@@ -34,6 +34,14 @@ public sealed class DashboardSettingsTests
         Assert.Equal("https://localhost:17001", settings.HttpsAddress?.Url);
     }
 
+    /// <summary>Aspire's own packages keep keys of the dashboard in the user secrets, where a later run of ours finds them.</summary>
+    [Fact]
+    public void A_key_that_is_said_for_this_run_comes_before_one_that_was_kept()
+    {
+        var settings = Read(("AppHost:DashboardApiKey", "kept"), ("ASPIRE_DASHBOARD_API_KEY", "said"), ("AppHost:OtlpApiKey", "kept"), ("ASPIRE_DASHBOARD_OTLP_APIKEY", "said"));
+        Assert.Equal(("said", "said"), (settings.ApiKey, settings.OtlpKey));
+    }
+
     [Fact]
     public void Anybody_may_look_only_when_that_is_asked_for()
     {
