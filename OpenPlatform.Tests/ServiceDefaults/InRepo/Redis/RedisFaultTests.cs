@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
+using OpenPlatform.ServiceDefaults.Deployment;
 using OpenPlatform.ServiceDefaults.Redis;
 using OpenPlatform.ServiceDefaults.Redis.InRepo;
 using OpenPlatform.Tests.Fixtures;
@@ -154,7 +155,7 @@ public abstract class RedisFaultTests<TServer> : IAsyncLifetime
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.AddRedisClient("redis");
         using var host = builder.Build();
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => host.StartAsync(Stop));
+        var error = await Assert.ThrowsAsync<StartRefusedException>(() => host.StartAsync(Stop));
         Assert.Contains("ConnectionStrings:redis", error.Message, StringComparison.Ordinal);
     }
 
