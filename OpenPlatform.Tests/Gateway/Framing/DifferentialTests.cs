@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
-using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Gateway.Framing;
@@ -9,53 +8,12 @@ namespace OpenPlatform.Tests.Gateway.Framing;
 /// <summary>
 /// Sends every shape of <c>corpus.tsv</c> through the gateway to servers of others and compares what each of them understood with the
 /// fourth column: the statuses the client saw, and the requests. A request of ours follows each shape on the same connection, so
-/// that nobody's end can be mistaken. <c>OPENPLATFORM_WRITE_CORPUS=1</c> writes the column anew, for review.
+/// that nobody's end can be mistaken.
 /// </summary>
 public sealed partial class DifferentialTests
 {
-    internal static readonly string[] Servers = ["kestrel", "nginx", "haproxy", "apache2", "lighttpd", "node"];
-    private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    private static readonly string[] Templates = ["/", "/echo", "/echo/{a}", "/echo/{a}/{b}", "/end", "/smuggled"];
-    private static readonly string Corpus = Path.Combine(Repository.Root, "OpenPlatform.Tests", "Gateway", "Framing", "corpus.tsv");
-
     [Fact]
-    public async Task No_two_servers_read_what_the_gateway_forwards_differently()
-    {
-        var shapes = File.ReadAllLines(Corpus).Select(static line => line.Split('\t')).ToArray();
-        Assert.True(shapes.Length >= 200);
-        var lanes = new List<ServerLane>();
-        try
-        {
-            foreach (var server in Servers)
-            {
-                lanes.Add(await ServerLane.StartAsync(server));
-            }
-
-            await using var catalog = await TestCatalog.StartAsync(Snapshot(lanes));
-            await using var gateway = await GatewayHost.StartAsync(catalog);
-            var results = await Task.WhenAll(lanes.Select(lane => Task.Run(() => RunAsync(lane, gateway.ClientOptions.BaseAddress.Port, shapes))));
-
-            if (Environment.GetEnvironmentVariable("OPENPLATFORM_WRITE_CORPUS") == "1")
-            {
-                await File.WriteAllLinesAsync(Corpus, shapes.Select((shape, i) => string.Join('\t', [.. shape[..3], results[0][i]])), new UTF8Encoding(false));
-            }
-
-            var differences =
-                from lane in Enumerable.Range(0, lanes.Count)
-                from i in Enumerable.Range(0, shapes.Length)
-                let expected = shapes[i].Length > 3 ? shapes[i][3] : results[0][i]
-                where results[lane][i] != expected
-                select $"{lanes[lane].Name}, {shapes[i][0]}: {shapes[i][1]}: {results[lane][i]} instead of {expected}";
-            Assert.True(!differences.Any(), string.Join('\n', differences));
-        }
-        finally
-        {
-            foreach (var lane in lanes)
-            {
-                await lane.DisposeAsync();
-            }
-        }
-    }
+    public Task No_two_servers_read_what_the_gateway_forwards_differently() => FramingCorpus.CompareAsync("corpus.tsv", least: 200, RunAsync);
 
     private static async Task<string[]> RunAsync(ServerLane lane, int port, string[][] shapes)
     {
@@ -110,20 +68,6 @@ public sealed partial class DifferentialTests
             @"\\" => "\\",
             _ => ((char)Convert.ToByte(m.Groups["hex"].Value, 16)).ToString(),
         }));
-    }
-
-    internal static Snapshot Snapshot(List<ServerLane> lanes)
-    {
-        var template = TestSnapshot.Create([]);
-        var operations = (from path in Templates from method in Methods select new OperationModel(method + path, method, path)).ToArray();
-        return template with
-        {
-            Backends = [.. lanes.Select(static (lane, i) => new BackendModel(Id(1, i), lane.Name, null, [lane.Address]))],
-            Apis = [.. lanes.Select((lane, i) => new ApiModel(Id(2, i), lane.Name, "v1", Id(3, i), 1, lane.BasePath, Id(1, i), operations))],
-            Subscriptions = [.. lanes.Select(static (_, i) => new SubscriptionModel(Id(4, i), TestSnapshot.Subscriber, Id(3, i), TestSnapshot.PlanId))],
-        };
-
-        static Guid Id(int kind, int number) => Guid.Parse($"c{kind}000000-0000-0000-0000-{number:D12}");
     }
 
     [GeneratedRegex("(?<=^|\n)HTTP/1.1 (?<status>[0-9]{3})|^HTTP/1.1 (?<status>[0-9]{3})|(?<=})HTTP/1.1 (?<status>[0-9]{3})", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
