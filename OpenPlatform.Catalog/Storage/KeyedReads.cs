@@ -6,6 +6,7 @@ namespace OpenPlatform.Catalog.Storage;
 /// <summary>
 /// Reads of one kind of row by key. Those that are asked for while another is under way go together in the next statement, so that under load Postgres and the driver
 /// are asked once for many; alone, a read goes at once. Each is answered by a statement that began after it was asked for: nobody reads what was before his own write.
+/// While one statement is under way or its reads are being answered, another one goes as soon as enough wait for it, so that Postgres and this process work at the same time.
 /// </summary>
 /// <param name="statement">Gives the rows whose key is in the array <c>@keys</c>; what is not there is missing, in any order.</param>
 /// <param name="isOf">Whether a row is the one of a key.</param>
@@ -18,9 +19,12 @@ internal sealed class KeyedReads<TKey, TRow>(NpgsqlDataSource database, string s
     /// <summary>Most requests that go on, one after the other, on the thread that brings their rows: waking another thread costs as much as finishing one of them.</summary>
     private const int MostInline = 16;
 
+    /// <summary>How many have to wait before a second statement goes beside one that is under way. Fewer would pay a statement for too little, more would leave a processor idle.</summary>
+    private const int EnoughForSecond = 8;
+
     private readonly Lock _lock = new();
     private readonly Queue<Asked> _waiting = new();
-    private bool _isUnderWay;
+    private int _underWay;
 
     /// <summary>The row, or null. Is not given up half way: others wait for the same statement, which ends with the command's timeout at the latest.</summary>
     public Task<TRow?> FindOrNullAsync(TKey key)
@@ -29,12 +33,12 @@ internal sealed class KeyedReads<TKey, TRow>(NpgsqlDataSource database, string s
         lock (_lock)
         {
             _waiting.Enqueue(asked);
-            if (_isUnderWay)
+            if (!MayGo(besides: _underWay))
             {
                 return asked.Task;
             }
 
-            _isUnderWay = true;
+            _underWay++;
         }
 
         // Not as a part of the request that happens to be first.
@@ -74,14 +78,27 @@ internal sealed class KeyedReads<TKey, TRow>(NpgsqlDataSource database, string s
         together.Clear();
         lock (_lock)
         {
+            if (!MayGo(besides: _underWay - 1))
+            {
+                _underWay--; // who waits is taken by the other one when it is through
+                return false;
+            }
+
             while (together.Count < MostTogether && _waiting.TryDequeue(out var asked))
             {
                 together.Add(asked);
             }
 
-            return _isUnderWay = together.Count > 0;
+            return true;
         }
     }
+
+    private bool MayGo(int besides) => besides switch
+    {
+        0 => _waiting.Count > 0,
+        1 => _waiting.Count >= EnoughForSecond,
+        _ => false,
+    };
 
     /// <summary>In the trace of the request that waited longest: a statement has one parent.</summary>
     private Task<List<TRow>> ReadAsync(List<Asked> together)

@@ -28,7 +28,7 @@ public sealed class KeyedReadsTests(SharedPostgres postgres) : IAsyncLifetime
     [Fact]
     public async Task Those_that_wait_while_one_is_under_way_go_in_one_statement()
     {
-        var ids = await IdsAsync();
+        var ids = (await IdsAsync())[..7];
         var things = Things;
         Task<Thing?> first;
         Task<Thing?>[] others;
@@ -48,6 +48,32 @@ public sealed class KeyedReadsTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Equal(ids, together.Select(static row => row!.Id));
         Assert.Single(together.Select(static row => row!.At).Distinct());
         Assert.NotEqual(alone!.At, together[0]!.At);
+    }
+
+    [Fact]
+    public async Task A_second_statement_goes_when_eight_wait_and_a_third_never()
+    {
+        var ids = await IdsAsync();
+        var things = Things;
+        Task<Thing?> first;
+        Task<Thing?>[] others;
+        await using (var connection = await _database.OpenConnectionAsync(Stop))
+        {
+            await using var held = await connection.BeginTransactionAsync(Stop);
+            await connection.ExecuteAsync("lock table things in access exclusive mode", transaction: held);
+            first = things.FindOrNullAsync(ids[0]);
+            await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 1);
+            others = [.. ids[..8].Select(things.FindOrNullAsync)];
+            await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 2);
+            others = [.. others, .. ids[8..].Select(things.FindOrNullAsync)];
+            Assert.Equal(2, await WaitingForLockAsync());
+            await held.CommitAsync(Stop);
+        }
+
+        await first;
+        var found = await Task.WhenAll(others);
+        Assert.Equal(ids, found.Select(static row => row!.Id));
+        Assert.Equal([8, 12], found.GroupBy(static row => row!.At).Select(static statement => statement.Count()).Order());
     }
 
     [Fact]
