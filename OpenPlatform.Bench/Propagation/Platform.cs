@@ -58,7 +58,7 @@ internal sealed class Platform : IAsyncDisposable
 
     public static string PathOf(int api, int operation) => $"/api-{api}/v1/resources-{operation}/42";
 
-    public async Task StartAsync(int operations, int credentials)
+    public async Task StartAsync(int operations, int credentials, int gateways = 3)
     {
         _parts.Add(_postgres = await PostgresProcess.StartAsync()); // first: it ends with the thread that starts it, and this is still the main one
         var backend = ServerProcess.FreePort();
@@ -80,7 +80,7 @@ internal sealed class Platform : IAsyncDisposable
         });
         await FillAsync(operations, credentials);
 
-        Gateways = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => StartGatewayAsync(i, catalog)));
+        Gateways = await Task.WhenAll(Enumerable.Range(0, gateways).Select(i => StartGatewayAsync(i, catalog)));
         _parts.AddRange(Gateways);
         foreach (var gateway in Gateways)
         {
