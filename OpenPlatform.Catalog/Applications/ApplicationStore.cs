@@ -65,7 +65,8 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
     /// <summary>New applications of names that nothing has, of organizations that are there, in one statement. In the order of the requests.</summary>
     public static async Task<IReadOnlyList<Application>> InsertAllAsync(ConfigChange change, IReadOnlyList<ApplicationRequest> requests)
     {
-        Application[] applications = [.. requests.Select(request => new Application(Guid.CreateVersion7(change.Now), request.OrganizationId!.Value, request.Name!, Suspended: false, request.Addresses, change.Now, 1))];
+        var ids = NewIds.Of(requests.Count, change.Now);
+        Application[] applications = [.. requests.Select((request, i) => new Application(ids[i], request.OrganizationId!.Value, request.Name!, Suspended: false, request.Addresses, change.Now, 1))];
         await change.Connection.ExecuteAsync(change.Sql(
             """
             insert into applications (id, organization_id, name, suspended, addresses, created_at)

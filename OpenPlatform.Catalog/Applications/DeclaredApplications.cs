@@ -43,8 +43,8 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
                     from subscriptions s join api_versions v on v.id = s.version_id join apis p on p.id = v.api_id join plans l on l.id = coalesce(s.pending_plan_id, s.plan_id)
                     where s.application_id = a.id and s.state in ('pending', 'active', 'paused'))))::text
             from applications a join organizations o on o.id = a.organization_id
-            {(names is null ? "" : "where o.name || '/' || a.name = any(@names)")}
-            """, new { names = names?.ToArray() }, transaction, cancellationToken: cancellationToken));
+            {(names is null ? "" : "join unnest(@Organizations, @Applications) as named (organization, application) on o.name = named.organization and a.name = named.application")}
+            """, PairsOf(names ?? []), transaction, cancellationToken: cancellationToken));
         return rows.ToDictionary(static row => row.Name, static row => JsonNode.Parse(row.Body)!.AsObject(), StringComparer.Ordinal);
     }
 
@@ -105,7 +105,10 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         foreach (var name in names)
         {
             var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql(
-                "select a.id from applications a join organizations o on o.id = a.organization_id where o.name || '/' || a.name = @Name", new { name.Name }));
+                """
+                select a.id from applications a join organizations o on o.id = a.organization_id
+                join unnest(@Organizations, @Applications) as named (organization, application) on o.name = named.organization and a.name = named.application
+                """, PairsOf([name.Name])));
             await CancelAsync(change, id, new HashSet<Guid>());
             if ((await ApplicationStore.DeleteAsync(change, id, IfMatch.Any)).Problem is { } problem)
             {
@@ -302,6 +305,25 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         {
             await SubscriptionStore.MoveAsync(change, subscription.Id, SubscriptionMove.Cancel, IfMatch.Any);
         }
+    }
+
+    /// <summary>
+    /// What <c>acme/shop</c> may stand for, as two columns: by the two names there is an index, by what they make together there is none. Names of applications
+    /// may have slashes, those of organizations might once; so each slash may be the one between.
+    /// </summary>
+    private static object PairsOf(IEnumerable<string> names)
+    {
+        List<string> organizations = [], applications = [];
+        foreach (var name in names)
+        {
+            for (var at = name.IndexOf('/', StringComparison.Ordinal); at >= 0; at = name.IndexOf('/', at + 1))
+            {
+                organizations.Add(name[..at]);
+                applications.Add(name[(at + 1)..]);
+            }
+        }
+
+        return new { Organizations = organizations.ToArray(), Applications = applications.ToArray() };
     }
 
     private static async Task<Dictionary<string, Guid>> IdsAsync(ConfigChange change, string sql) =>

@@ -139,6 +139,7 @@ internal sealed class BackendStore(NpgsqlDataSource database)
     /// <summary>Makes the backends of these names so, new or not, in one statement; one that is so already keeps its ETag. Gives their ids by name.</summary>
     public static async Task<IReadOnlyDictionary<string, Guid>> PutAsync(ConfigChange change, IReadOnlyList<BackendModel> backends)
     {
+        var newIds = NewIds.Of(backends.Count, change.Now);
         var rows = (await change.Connection.QueryAsync<PutRow>(change.Sql(
             $"""
             insert into backends as b (id, name, service, addresses, protocol, balancing, health, dns, created_at)
@@ -150,7 +151,7 @@ internal sealed class BackendStore(NpgsqlDataSource database)
                 where (b.service, b.addresses, b.protocol, b.balancing, b.health, b.dns)
                     is distinct from (excluded.service, excluded.addresses, excluded.protocol, excluded.balancing, excluded.health, excluded.dns)
             returning {Columns}, etag = 1 as is_new
-            """, new { Rows = JsonSerializer.Serialize(backends.Select(backend => RowOf(change, backend))), change.Now }))).AsList();
+            """, new { Rows = JsonSerializer.Serialize(backends.Select((backend, i) => RowOf(newIds[i], backend))), change.Now }))).AsList();
         foreach (var row in rows)
         {
             Emit(change, row.ToBackend(), row.IsNew ? "created" : "changed");
@@ -163,9 +164,9 @@ internal sealed class BackendStore(NpgsqlDataSource database)
 
     private static void Emit(ConfigChange change, Backend backend, string what) => change.Emit($"openplatform.backend.{what}", $"backends/{backend.Id}", backend);
 
-    private static JsonObject RowOf(ConfigChange change, BackendModel backend) => new()
+    private static JsonObject RowOf(Guid id, BackendModel backend) => new()
     {
-        ["id"] = Guid.CreateVersion7(change.Now),
+        ["id"] = id,
         ["name"] = backend.Name,
         ["service"] = backend.Service,
         ["addresses"] = new JsonArray([.. backend.Addresses.Select(static address => (JsonNode)address.OriginalString)]),

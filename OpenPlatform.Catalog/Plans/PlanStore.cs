@@ -78,7 +78,7 @@ internal sealed class PlanStore(NpgsqlDataSource database)
     /// <summary>New plans of names that nothing has, in one statement; their APIs are known. In the order of the requests.</summary>
     public static async Task<IReadOnlyList<Plan>> InsertAllAsync(ConfigChange change, IReadOnlyList<PlanRequest> requests)
     {
-        var ids = requests.Select(_ => Guid.CreateVersion7(change.Now)).ToArray();
+        var ids = NewIds.Of(requests.Count, change.Now);
         var rows = new JsonArray([.. requests.Select((request, i) => (JsonNode)new JsonObject
         {
             ["id"] = ids[i], ["name"] = request.Name, ["state"] = NameOf(request.State), ["approval_required"] = request.ApprovalRequired,

@@ -167,6 +167,40 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.True(verdict["entries"]!.GetValue<long>() > 1_000);
     }
 
+    /// <summary>A shard is written whole: what a changeset adds must not be strewn over all of what the catalog holds.</summary>
+    [Fact]
+    public async Task Partners_that_come_together_are_in_few_shards()
+    {
+        await ApplyAsync(new() { ["puts"] = JsonNode.Parse("""{"organizations":[{"name":"acme"}]}""") });
+        var applications = new JsonArray([.. Enumerable.Range(0, 128).Select(static i => JsonNode.Parse($$"""{"name":"s{{i}}","organization":"acme"}"""))]);
+
+        await ApplyAsync(new() { ["puts"] = new JsonObject { ["applications"] = applications } });
+
+        var segments = (await _catalog.SnapshotAsync()).Applications.GroupBy(static application => Contracts.Snapshots.Shards.ShardName.SegmentOf(application.ApplicationId)).ToList();
+        Assert.All(segments, static segment => Assert.Equal(32, segment.Count()));
+        Assert.Equal(4, segments.Count);
+    }
+
+    /// <summary>Among a hundred thousand others, partners are found by an index, not by reading all of them.</summary>
+    [Fact]
+    public async Task Partners_of_a_changeset_are_found_by_index()
+    {
+        await ApplyAsync(new() { ["puts"] = JsonNode.Parse("""{"organizations":[{"name":"acme"}],"applications":[{"name":"first","organization":"acme"},{"name":"a/b","organization":"acme"}]}""") });
+        await using var catalog = new CatalogServer(_connection + ";Options=-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_level=notice -c enable_seqscan=off -c jit=off",
+            settings: [("Logging:LogLevel:Npgsql", "Debug"), ("OpenPlatform:Jobs:Enabled", "false"), ("OpenPlatform:Webhooks:PollInterval", "00:01:00")]);
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var before = catalog.Logs.All.Length;
+
+        using var applied = await admin.PostAsJsonAsync("/admin/v1/changesets", JsonNode.Parse(
+            """{"puts":{"applications":[{"name":"first","organization":"acme","suspended":true}]},"deletes":{"applications":["acme/a/b"]}}"""), TestContext.Current.CancellationToken);
+
+        Assert.Equal(["changed acme/first", "deleted acme/a/b"], Actions(await applied.JsonAsync()));
+        var told = catalog.Logs.All[before..];
+        Assert.Contains("Query Text: select o.name || '/' || a.name", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan on applications", told, StringComparison.Ordinal);
+    }
+
     /// <summary>Plans, and applications with a key and a subscription each: what is written at once is what would be written one by one.</summary>
     [Fact]
     public async Task A_thousand_plans_and_a_thousand_partners_are_a_revision_each()
