@@ -124,7 +124,7 @@ internal static class TokenEndpoints
             await changes.ApplyAsync<bool>(async change =>
             {
                 await change.Connection.ExecuteAsync(change.Sql(
-                    "insert into token_revocations (id, expires_at) values (@Id, @until) on conflict do nothing", new { token.Id, until = token.ExpiresAt.AddMinutes(2) }));
+                    "insert into token_revocations (id, expires_at) values (@Id, @until) on conflict do nothing", new { token.Id, until = token.ExpiresAt.AddMinutes(10) }));
                 return true;
             }, cancellationToken);
         }

@@ -13,6 +13,9 @@ internal sealed class TokenIssuer(NpgsqlDataSource database, SigningKeys keys, I
 {
     public const string CredentialClaim = "cred";
 
+    /// <summary>When the credential ends, where the token ends with it: gateways allow nothing for clocks that differ then.</summary>
+    private const string CredentialEndClaim = "cred_exp";
+
     /// <summary>What a client asked for, and its plans grant: null when of what it asked nothing is granted.</summary>
     /// <param name="asked">Names with spaces between them; null: all that is granted.</param>
     public async Task<string?> ScopeOrNullAsync(OAuthClient client, string? asked, CancellationToken cancellationToken)
@@ -50,6 +53,11 @@ internal sealed class TokenIssuer(NpgsqlDataSource database, SigningKeys keys, I
             ["iss"] = options.Value.Issuer, ["sub"] = client.Id, ["aud"] = options.Value.Audience, ["client_id"] = client.Id, ["jti"] = Guid.CreateVersion7(now),
             ["iat"] = issued, ["exp"] = ends.ToUnixTimeSeconds(), [CredentialClaim] = client.CredentialId,
         };
+        if (client.ExpiresAt is { } end && end <= ends)
+        {
+            claims[CredentialEndClaim] = end.ToUnixTimeSeconds();
+        }
+
         if (scope.Length > 0)
         {
             claims["scope"] = scope;
@@ -74,9 +82,9 @@ internal sealed class TokenIssuer(NpgsqlDataSource database, SigningKeys keys, I
         var state = await connection.QuerySingleAsync<TokenState>(new(
             """
             select (select public_key from token_keys where id = @keyId) as public_key,
-                   exists (select from token_revocations where id in (@id, @credential)) as is_revoked,
+                   exists (select from token_revocations where id in (@id, @credential) and (from_at is null or from_at <= @now)) as is_revoked,
                    exists (select from applications where id = @client and not suspended) as is_known
-            """, new { keyId, id, credential, client }, cancellationToken: cancellationToken));
+            """, new { keyId, id, credential, client, now = time.GetUtcNow() }, cancellationToken: cancellationToken));
         return state is { PublicKey: { } key, IsRevoked: false, IsKnown: true } && jwt.IsSignedBy(key)
             ? new(id, client, credential, jwt.Claim("scope"), issued, expires)
             : null;

@@ -58,6 +58,9 @@ public sealed record IssuerModel(
 {
     /// <summary>Tokens that count no more although they have not ended: by their <c>jti</c>, or by the credential (<c>cred</c>) they were got with.</summary>
     public IReadOnlyList<Guid>? Revoked { get; init; }
+
+    /// <summary>When credentials (<c>cred</c>) end that were given an earlier end than tokens say that were got with them; those count no more from then on.</summary>
+    public IReadOnlyDictionary<Guid, DateTimeOffset>? Ending { get; init; }
 }
 
 /// <summary>A public key (RFC 7517), of which nothing private has a member here.</summary>

@@ -208,6 +208,39 @@ public sealed class AccessTokenTests(TokenFixture fixture, SharedPostgres postgr
         }
     }
 
+    /// <summary>Got when the secret had no end yet, and good for five minutes: the secret's overlap is shorter.</summary>
+    [Fact]
+    public async Task Tokens_of_a_secret_that_was_rotated_end_with_its_overlap_here_and_at_the_gateways()
+    {
+        using var http = fixture.Catalog.Anonymous();
+        using var admin = fixture.Catalog.Operator();
+        var client = await ClientAsync("orders:read");
+        var token = await client.TokenTextAsync(http);
+        using var rotated = await admin.ActAsync($"credentials/{client.Credential}:rotate", "*", new { overlapSeconds = 2 });
+        Assert.True(rotated.IsSuccessStatusCode, await rotated.Content.ReadAsStringAsync(Stop));
+        var next = client with { Secret = Text(await rotated.JsonAsync(), "secret") };
+        using var read = await admin.GetAsync($"/admin/v1/credentials/{client.Credential}", Stop);
+        var ends = (await read.JsonAsync())["expiresAt"]!.GetValue<DateTimeOffset>();
+        Assert.Equal(ends, (await IssuerAsync()).Ending![Guid.Parse(client.Credential)]);
+
+        await Eventually.TrueAsync(async () => !await ActiveAsync(token));
+        Assert.True(DateTimeOffset.UtcNow >= ends);
+
+        // One of the new secret goes on; and a secret that ends soon says so in its tokens.
+        var fresh = await next.TokenTextAsync(http);
+        Assert.True(await ActiveAsync(fresh));
+        Assert.Null(Decode(fresh.Split('.')[1])["cred_exp"]);
+        using var again = await admin.ActAsync($"credentials/{(await rotated.JsonAsync()).Id()}:rotate", "*", new { overlapSeconds = 60 });
+        var claims = Decode((await next.TokenTextAsync(http)).Split('.')[1]);
+        Assert.Equal(claims["exp"]!.GetValue<long>(), claims["cred_exp"]!.GetValue<long>());
+
+        async Task<bool> ActiveAsync(string asked)
+        {
+            using var response = await http.SendAsync(next.Request("/oauth/introspect", ("token", asked)), Stop);
+            return (await response.JsonAsync())["active"]!.GetValue<bool>();
+        }
+    }
+
     [Fact]
     public async Task Who_guesses_is_shut_out_for_a_minute_and_nobody_else()
     {

@@ -13,10 +13,12 @@ internal static class CoreReader
             """
             select id, issuer, audience, public_key from token_keys order by issuer, audience, signs_from;
 
-            select id from token_revocations where expires_at > @Now order by id;
+            select id, from_at from token_revocations where expires_at > @Now order by id;
             """, new { change.Now }));
         var keys = await rows.ReadAsync<TokenKeyRow>();
-        var revoked = (await rows.ReadAsync<Guid>()).AsList();
+        var ends = (await rows.ReadAsync<RevocationRow>()).AsList();
+        Guid[] revoked = [.. ends.Where(static end => end.FromAt is null).Select(static end => end.Id)];
+        var ending = ends.Where(static end => end.FromAt is not null).ToDictionary(static end => end.Id, static end => end.FromAt!.Value);
         return snapshot with
         {
             Issuers =
@@ -24,11 +26,14 @@ internal static class CoreReader
                 .. keys.GroupBy(static k => (k.Issuer, k.Audience)).Select(issuer =>
                     new IssuerModel(issuer.Key.Issuer, issuer.Key.Audience, [JwkReader.Es256], Keys: [.. issuer.Select(static k => PublishedKey.ToJwk(k.Id, k.PublicKey))])
                     {
-                        Revoked = revoked.Count == 0 ? null : revoked,
+                        Revoked = revoked.Length == 0 ? null : revoked,
+                        Ending = ending.Count == 0 ? null : ending,
                     }),
             ],
         };
     }
+
+    private sealed record RevocationRow(Guid Id, DateTimeOffset? FromAt);
 
     private sealed record TokenKeyRow(Guid Id, string Issuer, string Audience, byte[] PublicKey);
 }

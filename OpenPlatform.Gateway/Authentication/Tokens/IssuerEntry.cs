@@ -11,6 +11,9 @@ internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys)
 
     private readonly FrozenSet<string>? _revoked = model.Revoked?.Select(static id => id.ToString()).ToFrozenSet(StringComparer.Ordinal);
 
+    private readonly FrozenDictionary<string, long>? _ending =
+        model.Ending?.ToFrozenDictionary(static end => end.Key.ToString(), static end => end.Value.UtcTicks, StringComparer.Ordinal);
+
     public string Issuer { get; } = model.Issuer;
 
     public string Audience { get; } = model.Audience;
@@ -24,6 +27,9 @@ internal sealed class IssuerEntry(IssuerModel model, IssuerKeySource keys)
 
     /// <summary>True when the issuer took back the token with this id, or all that were got with this credential.</summary>
     public bool IsRevoked(string? tokenOrCredential) => tokenOrCredential is not null && _revoked?.Contains(tokenOrCredential) == true;
+
+    /// <summary>UTC ticks of the first instant at which tokens that were got with this credential count no more; the end of time when nothing is said of it.</summary>
+    public long EndOf(string? credential) => credential is not null && _ending is not null && _ending.TryGetValue(credential, out var end) ? end : long.MaxValue;
 
     /// <summary>The application that the claim names, or null.</summary>
     public Guid? Application(string claim) =>

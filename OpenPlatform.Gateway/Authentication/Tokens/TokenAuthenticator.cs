@@ -76,7 +76,9 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
             return Refusal.InvalidToken;
         }
 
-        if (now >= expires + _skewTicks)
+        // The end of a credential is no clock's business: it comes from the catalog, as that of a key does.
+        var ends = Math.Min(expires + _skewTicks, Math.Min(issuer.EndOf(Text(claims, "cred")), Time(claims, "cred_exp", long.MaxValue) ?? 0));
+        if (now >= ends)
         {
             return Refusal.ExpiredToken;
         }
@@ -106,7 +108,7 @@ internal sealed class TokenAuthenticator(IOptions<AuthenticationOptions> options
 
         // RFC 8693, 4.2: names with spaces between them. Anything else grants nothing.
         var scopes = (Text(claims, "scope") ?? string.Empty).Split(' ', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
-        identity.Tokens.Add(digest, new(application, expires + _skewTicks, issuer, keys, scopes));
+        identity.Tokens.Add(digest, new(application, ends, issuer, keys, scopes));
         request.TokenScopes = scopes;
         return Refusal.None;
     }

@@ -120,6 +120,32 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal("expired-token", await CallAsync(token));
     }
 
+    /// <summary>It may say a later end itself: the credential was rotated since. Remembered or not, and without anything added for clocks that differ.</summary>
+    [Fact]
+    public async Task A_token_ends_with_the_credential_it_was_got_with()
+    {
+        var credential = Guid.NewGuid();
+        var remembered = Token("ES256", "ec", claims: c => c["cred"] = credential);
+        var other = Token("ES256", "ec", claims: static c => c["cred"] = Guid.NewGuid());
+        var cut = Token("ES256", "ec", claims: c => (c["exp"], c["cred_exp"]) = (_time.GetUtcNow().ToUnixTimeSeconds() + 20, _time.GetUtcNow().ToUnixTimeSeconds() + 20));
+        Assert.Equal("", await CallAsync(remembered));
+        var end = _time.GetUtcNow().AddSeconds(20);
+        _catalog.Publish(Snapshot(2, issuer => issuer with { Ending = new Dictionary<Guid, DateTimeOffset> { [credential] = end } }));
+        await Eventually.TrueAsync(() => _gateway.Snapshot.Current!.Revision == 2);
+
+        _time.Advance(end - _time.GetUtcNow() - TimeSpan.FromSeconds(1.1));
+        foreach (var token in new[] { remembered, other, cut })
+        {
+            Assert.Equal("", await CallAsync(token));
+        }
+
+        _time.Advance(end - _time.GetUtcNow());
+        Assert.Equal("expired-token", await CallAsync(remembered));
+        Assert.Equal("expired-token", await CallAsync(cut));
+        Assert.Equal("expired-token", await CallAsync(Token("ES256", "ec", claims: c => c["cred"] = credential)));
+        Assert.Equal("", await CallAsync(other));
+    }
+
     [Fact]
     public async Task Lists_of_audiences_and_an_application_named_by_its_id_count()
     {
