@@ -57,17 +57,17 @@ internal sealed class ClientAuthenticator(
         var address = context.Connection.RemoteIpAddress;
         if (id is null || id.AsSpan().ContainsAnyExcept(Printable) || !Guid.TryParseExact(id, "D", out var client))
         {
-            return guesses.IsShut("", address) ? (null, OAuthError.TooManyFailures()) : Failed("");
+            return await guesses.IsShutAsync("", address) ? (null, OAuthError.TooManyFailures()) : await FailedAsync("");
         }
 
         var name = client.ToString();
-        return guesses.IsShut(name, address) ? (null, OAuthError.TooManyFailures())
+        return await guesses.IsShutAsync(name, address) ? (null, OAuthError.TooManyFailures())
             : await find(client) is { } found ? (found, null)
-            : Failed(name);
+            : await FailedAsync(name);
 
-        (OAuthClient?, OAuthError?) Failed(string whom)
+        async ValueTask<(OAuthClient?, OAuthError?)> FailedAsync(string whom)
         {
-            guesses.Failed(whom, address);
+            await guesses.FailedAsync(whom, address);
             return (null, OAuthError.InvalidClient("client authentication failed"));
         }
     }
