@@ -59,24 +59,73 @@ internal sealed class DeclaredApis : IDeclaredKind
     public async Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
     {
         var known = await KnownNames.ReadAsync(
-            change.Connection, change.Transaction, items.Any(static item => item.Body["policies"]?["split"] is not null), change.CancellationToken);
+            change.Connection, change.Transaction, items.Any(static item => item.Body["policies"] is JsonObject policies && policies["split"] is not null), change.CancellationToken);
+        known = known with { NewApplications = report.NewIds("applications") };
+        var there = await FindAllAsync(change, items);
         var written = new List<(DeclaredItem Item, DeclaredVersion Version, Guid ApiId, Guid VersionId)>();
+        var added = new List<(DeclaredItem Item, DeclaredVersion Version, Publication Publication)>();
         foreach (var item in items)
         {
-            if (DeclaredJson.Read<DeclaredVersion>(item, report) is { } version && await PutContentAsync(change, item, version, known, report) is { } ids)
+            if (DeclaredJson.Read<DeclaredVersion>(item, report) is not { } version || Check(item, version, known, report) is not { } publication)
             {
-                report.StandsAt(ids.VersionId, item.Pointer);
-                written.Add((item, version, ids.ApiId, ids.VersionId));
+                continue;
+            }
+
+            if (!there.TryGetValue(item.Name, out var ids))
+            {
+                added.Add((item, version, publication));
+            }
+            else if (await PutContentAsync(change, item, publication, ids, report))
+            {
+                Written(item, version, ids);
+            }
+        }
+
+        // New ones go together, unless something is wrong: then one by one, to find the rest of it.
+        if (report.Problems.Count == 0 && await NewVersions.TryInsertAllAsync(change, [.. added.Select(static put => put.Publication)]) is { } inserted)
+        {
+            for (var i = 0; i < added.Count; i++)
+            {
+                Written(added[i].Item, added[i].Version, new(inserted[i].ApiId, inserted[i].VersionId, added[i].Publication.BasePath));
+            }
+        }
+        else
+        {
+            foreach (var (item, version, publication) in added)
+            {
+                if (await InsertAsync(change, item, publication, report) is { } ids)
+                {
+                    Written(item, version, ids);
+                }
             }
         }
 
         // Successors may be further down in the list.
-        foreach (var (item, version, apiId, versionId) in written)
+        foreach (var (item, version, apiId, versionId) in written.Where(static put => put.Version.Lifecycle is not null || put.Item.Current?["lifecycle"] is not null))
         {
-            if (await DeclaredLifecycle.PutAsync(change, apiId, versionId, version.Lifecycle, version.Blocked) is { } problem)
-            {
-                DeclaredJson.Report(item, problem, report);
-            }
+            Report(item, await DeclaredLifecycle.DeprecateAsync(change, apiId, versionId, version), report);
+        }
+
+        foreach (var (item, version, apiId, versionId) in written.Where(static put => put.Version.Blocked is not null || put.Item.Current?["blocked"] is not null))
+        {
+            Report(item, await DeclaredLifecycle.PutBlockAsync(change, apiId, versionId, version), report);
+        }
+
+        void Written(DeclaredItem item, DeclaredVersion version, Ids ids)
+        {
+            report.StandsAt(ids.VersionId, item.Pointer);
+            written.Add((item, version, ids.ApiId, ids.VersionId));
+        }
+    }
+
+    /// <summary>Nothing can name a version that is retired any more, neither a successor nor a subscription: what does is there by now.</summary>
+    public async Task FinishAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
+    {
+        var ends = items.Where(static item => item.Body["lifecycle"] is JsonObject end && DeclaredJson.Text(end, "state") == LifecycleStates.Retired).ToList();
+        var there = ends.Count == 0 ? new Dictionary<string, Ids>() : await FindAllAsync(change, ends);
+        foreach (var item in ends)
+        {
+            Report(item, await DeclaredLifecycle.RetireAsync(change, there[item.Name].ApiId, there[item.Name].VersionId), report);
         }
     }
 
@@ -95,32 +144,20 @@ internal sealed class DeclaredApis : IDeclaredKind
         }
     }
 
-    /// <summary>Makes the revision in force what the item says; null when it cannot be, with the reasons in <paramref name="report"/>.</summary>
-    private static async Task<Ids?> PutContentAsync(ConfigChange change, DeclaredItem item, DeclaredVersion version, KnownNames known, DeclaredReport report)
+    /// <summary>Makes the revision in force what the item says; false when it cannot be, with the reasons in <paramref name="report"/>.</summary>
+    private static async Task<bool> PutContentAsync(ConfigChange change, DeclaredItem item, Publication publication, Ids ids, DeclaredReport report)
     {
-        var checkedParts = Check(item, version, known, report);
-        if (checkedParts is not { } publication)
-        {
-            return null;
-        }
-
-        var ids = await FindAsync(change, version.Name!, version.Version!);
-        if (ids is null)
-        {
-            return await InsertAsync(change, item, publication, report);
-        }
-
         if (!string.Equals(ids.BasePath, publication.BasePath, StringComparison.Ordinal))
         {
             report.Problem(item.Pointer + "/basePath", $"a version keeps its path: {ids.BasePath}");
-            return null;
+            return false;
         }
 
         var head = (await RevisionStore.LockAsync(change, ids.ApiId, ids.VersionId))!;
         var current = head.Current is { } revision ? await RevisionStore.ReadAsync(change.Connection, change.Transaction, ids.VersionId, revision, change.CancellationToken) : null;
         if (current is not null && current.IsSameAs(publication))
         {
-            return ids;
+            return true;
         }
 
         await change.Connection.ExecuteAsync(change.Sql("update apis set etag = etag + 1 where id = @ApiId", new { ids.ApiId }));
@@ -135,10 +172,10 @@ internal sealed class DeclaredApis : IDeclaredKind
         if (problem is not null)
         {
             DeclaredJson.Report(item, problem, report);
-            return null;
+            return false;
         }
 
-        return ids;
+        return true;
     }
 
     private static Publication? Check(DeclaredItem item, DeclaredVersion version, KnownNames known, DeclaredReport report)
@@ -194,6 +231,24 @@ internal sealed class DeclaredApis : IDeclaredKind
 
     private static async Task<Ids?> FindAsync(ConfigChange change, string name, string version) => await change.Connection.QuerySingleOrDefaultAsync<Ids>(change.Sql(
         "select a.id as api_id, v.id as version_id, v.base_path from api_versions v join apis a on a.id = v.api_id where a.name = @name and v.version = @version", new { name, version }));
+
+    /// <summary>Those of the items that are there, by name; also as drafts.</summary>
+    private static async Task<IReadOnlyDictionary<string, Ids>> FindAllAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items) =>
+        (await change.Connection.QueryAsync<(string Name, Guid ApiId, Guid VersionId, string BasePath)>(change.Sql(
+            """
+            select a.name || '/' || v.version as name, a.id as api_id, v.id as version_id, v.base_path
+            from unnest(@Names, @Versions) as named (name, version) join apis a on a.name = named.name join api_versions v on v.api_id = a.id and v.version = named.version
+            """,
+            new { Names = items.Select(static item => DeclaredJson.Text(item.Body, "name")).ToArray(), Versions = items.Select(static item => DeclaredJson.Text(item.Body, "version")).ToArray() })))
+        .ToDictionary(static row => row.Name, static row => new Ids(row.ApiId, row.VersionId, row.BasePath), StringComparer.Ordinal);
+
+    private static void Report(DeclaredItem item, CatalogProblem? problem, DeclaredReport report)
+    {
+        if (problem is not null)
+        {
+            DeclaredJson.Report(item, problem, report);
+        }
+    }
 
     private static JsonObject ToItem(Row row, IEnumerable<OperationRow> operations, KnownNames known)
     {

@@ -10,14 +10,11 @@ namespace OpenPlatform.Catalog.Apis;
 /// <summary>Moves a version to the state that a changeset declares, by the same moves that the verbs make.</summary>
 internal static class DeclaredLifecycle
 {
-    public static async Task<CatalogProblem?> PutAsync(ConfigChange change, Guid apiId, Guid versionId, DeclaredEnd? end, DeclaredBlock? block)
+    /// <summary>Says that it ends, where it is declared deprecated or retired.</summary>
+    public static async Task<CatalogProblem?> DeprecateAsync(ConfigChange change, Guid apiId, Guid versionId, DeclaredVersion declared)
     {
         var now = await ApiStore.VersionAsync(change, versionId);
-        return await PutStateAsync(change, apiId, now, end ?? new(LifecycleStates.Published)) ?? await PutBlockAsync(change, apiId, now, block);
-    }
-
-    private static async Task<CatalogProblem?> PutStateAsync(ConfigChange change, Guid apiId, ApiVersion now, DeclaredEnd end)
-    {
+        var end = declared.Lifecycle ?? new(LifecycleStates.Published);
         if (end.State is not { } state || !LifecycleStates.All.Contains(state))
         {
             return Invalid("/lifecycle/state", $"must be one of {string.Join(", ", LifecycleStates.All)}");
@@ -51,15 +48,21 @@ internal static class DeclaredLifecycle
             }
         }
 
-        return state == LifecycleStates.Retired ? await MoveAsync(change, apiId, () => LifecycleStore.RetireAsync(change, apiId, now.Id)) : null;
+        return null;
     }
+
+    /// <summary>Ends it; it is deprecated by now.</summary>
+    public static async Task<CatalogProblem?> RetireAsync(ConfigChange change, Guid apiId, Guid versionId) =>
+        (await ApiStore.VersionAsync(change, versionId)).State == VersionState.Retired ? null : await MoveAsync(change, apiId, () => LifecycleStore.RetireAsync(change, apiId, versionId));
 
     /// <summary>Versions take part in the ETag of their API, whichever way they change.</summary>
     private static async Task<CatalogProblem?> MoveAsync(ConfigChange change, Guid apiId, Func<Task<CatalogProblem?>> move) =>
         await ApiStore.TouchAsync(change, apiId, IfMatch.Any) ?? await move();
 
-    private static async Task<CatalogProblem?> PutBlockAsync(ConfigChange change, Guid apiId, ApiVersion now, DeclaredBlock? block)
+    /// <summary>Stops it, or ends the stop.</summary>
+    public static async Task<CatalogProblem?> PutBlockAsync(ConfigChange change, Guid apiId, Guid versionId, DeclaredVersion declared)
     {
+        var (now, block) = (await ApiStore.VersionAsync(change, versionId), declared.Blocked);
         if (now.Blocked is { } there && block is not null && (there.Reason, there.Until) == (block.Reason, block.Until))
         {
             return null;

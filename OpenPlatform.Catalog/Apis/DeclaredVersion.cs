@@ -74,6 +74,12 @@ internal static class DeclaredOperations
 /// <summary>Names and ids of what policies refer to: backends, and applications as <c>organization/application</c>.</summary>
 internal sealed record KnownNames(IReadOnlyDictionary<string, Guid> Backends, IReadOnlyDictionary<string, Guid> Applications)
 {
+    private readonly Lazy<(IReadOnlyDictionary<Guid, string> Backends, IReadOnlyDictionary<Guid, string> Applications)> _names = new(() =>
+        (Backends.ToDictionary(static known => known.Value, static known => known.Key), Applications.ToDictionary(static known => known.Value, static known => known.Key)));
+
+    /// <summary>Applications that are not there yet, under the ids that they will have.</summary>
+    public IReadOnlyDictionary<string, Guid> NewApplications { get; init; } = new Dictionary<string, Guid>();
+
     private static readonly (string Name, string Id)[] References = [("backend", "backendId"), ("alternateBackend", "alternateBackendId")];
 
     /// <param name="mayBeNew">True: policies that are not stored yet name applications, too.</param>
@@ -120,7 +126,7 @@ internal sealed record KnownNames(IReadOnlyDictionary<string, Guid> Backends, IR
             {
                 if (owner["applications"]![i] is JsonValue value && value.TryGetValue(out string? text))
                 {
-                    if (!Applications.TryGetValue(text, out var known))
+                    if (!Applications.TryGetValue(text, out var known) && !NewApplications.TryGetValue(text, out known))
                     {
                         problem($"{at}/applications/{i}", $"names no application, written as organization/application: {text}");
                     }
@@ -135,8 +141,7 @@ internal sealed record KnownNames(IReadOnlyDictionary<string, Guid> Backends, IR
     /// <summary>Policies with names in place of ids, as people write them.</summary>
     public JsonNode ToNames(JsonNode policies)
     {
-        var backends = Backends.ToDictionary(static known => known.Value, static known => known.Key);
-        var applications = Applications.ToDictionary(static known => known.Value, static known => known.Key);
+        var (backends, applications) = _names.Value;
         Walk(policies, "", (owner, _) =>
         {
             foreach (var (name, id) in References)

@@ -53,7 +53,10 @@ internal sealed class LifecycleStore(NpgsqlDataSource database)
         }
 
         if (request.SuccessorId is { } successor && (successor == versionId || !await change.Connection.ExecuteScalarAsync<bool>(change.Sql(
-            "select exists (select from api_versions where id = @successor and api_id = @apiId and state in ('published', 'deprecated'))", new { successor, apiId }))))
+            """
+            select exists (select from api_versions s where s.id = @successor and s.api_id = @apiId
+                and (s.state in ('published', 'deprecated') or s.id = (select successor_id from api_versions where id = @versionId)))
+            """, new { successor, apiId, versionId }))))
         {
             return CatalogProblem.Invalid(new ProblemError("/successorId", $"names no other published version of this API: {successor}"));
         }

@@ -38,7 +38,7 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
         $"select {Columns} from applications where {(organization is null ? "" : "organization_id = @organization and ")}id > @After order by id limit @Fetch";
 
     /// <summary>The new application; 422 for an unknown organization, or a conflict about its name.</summary>
-    public static async Task<Outcome<Application>> InsertAsync(ConfigChange change, ApplicationRequest request)
+    public static async Task<Outcome<Application>> InsertAsync(ConfigChange change, ApplicationRequest request, Guid? id = null)
     {
         if (!change.Caller.Sees(request.OrganizationId!.Value)
             || !await change.Connection.ExecuteScalarAsync<bool>(change.Sql("select exists (select from organizations where id = @OrganizationId)", new { request.OrganizationId })))
@@ -46,7 +46,7 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
             return CatalogProblem.Invalid(new ProblemError("/organizationId", $"names no organization: {request.OrganizationId}"));
         }
 
-        var application = new Application(Guid.CreateVersion7(change.Now), request.OrganizationId.Value, request.Name!, Suspended: false, request.Addresses, change.Now, 1);
+        var application = new Application(id ?? Guid.CreateVersion7(change.Now), request.OrganizationId.Value, request.Name!, Suspended: false, request.Addresses, change.Now, 1);
         var inserted = await change.Connection.ExecuteAsync(change.Sql(
             """
             insert into applications (id, organization_id, name, suspended, addresses, created_at)
@@ -63,9 +63,8 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
     }
 
     /// <summary>New applications of names that nothing has, of organizations that are there, in one statement. In the order of the requests.</summary>
-    public static async Task<IReadOnlyList<Application>> InsertAllAsync(ConfigChange change, IReadOnlyList<ApplicationRequest> requests)
+    public static async Task<IReadOnlyList<Application>> InsertAllAsync(ConfigChange change, IReadOnlyList<ApplicationRequest> requests, IReadOnlyList<Guid> ids)
     {
-        var ids = NewIds.Of(requests.Count, change.Now);
         Application[] applications = [.. requests.Select((request, i) => new Application(ids[i], request.OrganizationId!.Value, request.Name!, Suspended: false, request.Addresses, change.Now, 1))];
         await change.Connection.ExecuteAsync(change.Sql(
             """

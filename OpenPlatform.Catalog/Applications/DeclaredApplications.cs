@@ -39,8 +39,9 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
                 'name', a.name, 'organization', o.name, 'suspended', nullif(a.suspended, false), 'addresses', a.addresses,
                 'credentials', (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('name', c.name, 'type', nullif(c.type, 'api-key'))) order by c.name, c.type, c.id) from credentials c
                     where c.application_id = a.id and c.revoked_at is null and (c.expires_at is null or c.expires_at > now())),
-                'subscriptions', (select jsonb_agg(jsonb_build_object('api', p.name || '/' || v.version, 'plan', l.name) order by p.name, v.version)
-                    from subscriptions s join api_versions v on v.id = s.version_id join apis p on p.id = v.api_id join plans l on l.id = coalesce(s.pending_plan_id, s.plan_id)
+                'subscriptions', (select jsonb_agg(jsonb_build_object('api', p.name || '/' || v.version, 'plan', l.name, 'pendingPlan', n.name, 'state', case
+                        when s.state = 'paused' or (s.state = 'active') = l.approval_required then s.state end) order by p.name, v.version)
+                    from subscriptions s join api_versions v on v.id = s.version_id join apis p on p.id = v.api_id join plans l on l.id = s.plan_id left join plans n on n.id = s.pending_plan_id
                     where s.application_id = a.id and s.state in ('pending', 'active', 'paused'))))::text
             from applications a join organizations o on o.id = a.organization_id
             {(names is null ? "" : "join unnest(@Organizations, @Applications) as named (organization, application) on o.name = named.organization and a.name = named.application")}
@@ -82,7 +83,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         var together = read.Where(put => isFine && put.Item.Current is null && !put.Declared.Suspended).ToList();
         foreach (var (item, declared, request) in read.Except(together))
         {
-            var application = await PutAsync(change, request, declared.Suspended);
+            var application = await PutAsync(change, request, declared.Suspended, report.NewIds(List).TryGetValue(item.Name, out var id) ? id : null);
             if (application.Problem is { } problem)
             {
                 DeclaredJson.Report(item, problem, report);
@@ -122,10 +123,10 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         ConfigChange change, IReadOnlyList<(DeclaredItem Item, Declared Declared, ApplicationRequest Request)> puts, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans,
         DeclaredReport report)
     {
-        var applications = await ApplicationStore.InsertAllAsync(change, [.. puts.Select(static put => put.Request)]);
+        var applications = await ApplicationStore.InsertAllAsync(change, [.. puts.Select(static put => put.Request)], [.. puts.Select(put => report.NewIds(List)[put.Item.Name])]);
         var organizations = applications.ToDictionary(static application => application.Id, static application => application.OrganizationId);
         var credentials = new List<(NewCredential Credential, Application Application, DeclaredItem At)>();
-        var subscriptions = new List<(SubscriptionRequest Request, string At)>();
+        var subscriptions = new List<NamedSubscription>();
         for (var n = 0; n < puts.Count; n++)
         {
             var (item, declared, _) = puts[n];
@@ -139,7 +140,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
                 }
             }
 
-            subscriptions.AddRange(Named(change, applications[n], declared, versions, plans, item, report).Select(static named => (named.Request, named.At)));
+            subscriptions.AddRange(Named(change, applications[n], declared, versions, plans, item, report));
         }
 
         if (credentials.Count > 0)
@@ -156,15 +157,15 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             var outcomes = await SubscriptionStore.InsertAllAsync(change, [.. subscriptions.Select(static put => put.Request)], organizations);
             for (var i = 0; i < outcomes.Count; i++)
             {
-                Report(outcomes[i], subscriptions[i].At, report);
+                Report(outcomes[i].Problem is null ? await ReachAsync(change, outcomes[i].Value, subscriptions[i]) : outcomes[i], subscriptions[i].At, report);
             }
         }
     }
 
-    private static async Task<Outcome<Application>> PutAsync(ConfigChange change, ApplicationRequest request, bool suspended)
+    private static async Task<Outcome<Application>> PutAsync(ConfigChange change, ApplicationRequest request, bool suspended, Guid? newId)
     {
         var existing = await ApplicationStore.LockByNameAsync(change, request.OrganizationId!.Value, request.Name!);
-        var put = existing is null ? await ApplicationStore.InsertAsync(change, request) : await ApplicationStore.ReplaceAsync(change, existing, request);
+        var put = existing is null ? await ApplicationStore.InsertAsync(change, request, newId) : await ApplicationStore.ReplaceAsync(change, existing, request);
         return put.Problem is null && put.Value.Suspended != suspended ? await ApplicationStore.SetSuspendedAsync(change, put.Value.Id, suspended, IfMatch.Any) : put;
     }
 
@@ -247,26 +248,67 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
     private static async Task PutSubscriptionsAsync(
         ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
     {
-        var live = (await change.Connection.QueryAsync<(Guid VersionId, Guid Id, Guid Plan)>(change.Sql(
-            "select version_id, id, coalesce(pending_plan_id, plan_id) from subscriptions where application_id = @Id and state in ('pending', 'active', 'paused')", new { application.Id })))
-            .ToDictionary(static row => row.VersionId);
-        foreach (var (request, at) in Named(change, application, declared, versions, plans, item, report))
+        var live = (await change.Connection.QueryAsync<(Guid VersionId, Guid Id)>(change.Sql(
+            "select version_id, id from subscriptions where application_id = @Id and state in ('pending', 'active', 'paused')", new { application.Id }))).ToDictionary(static row => row.VersionId, static row => row.Id);
+        foreach (var named in Named(change, application, declared, versions, plans, item, report))
         {
-            var (version, plan) = (request.VersionId!.Value, request.PlanId!.Value);
-            Report(!live.TryGetValue(version, out var there) ? await SubscriptionStore.InsertAsync(change, request)
-                : there.Plan != plan ? await SubscriptionStore.ChangePlanAsync(change, there.Id, plan, IfMatch.Any)
-                : default, at, report);
+            var subscription = live.TryGetValue(named.Request.VersionId!.Value, out var id) ? await SubscriptionStore.LockAsync(change, id) : await SubscriptionStore.InsertAsync(change, named.Request);
+            Report(subscription.Problem is null ? await ReachAsync(change, subscription.Value, named) : subscription, named.At, report);
         }
 
         await CancelAsync(change, application.Id, (declared.Subscriptions ?? []).Select(subscription => versions.GetValueOrDefault(subscription?.Api ?? "")).ToHashSet());
     }
 
+    /// <summary>Takes a live subscription to where it is declared to be, by the moves that the verbs make.</summary>
+    private static async Task<Outcome<Subscription>> ReachAsync(ConfigChange change, Subscription subscription, NamedSubscription named)
+    {
+        // Asking for the plan that waits already is no other wish; a plan that waits beside the one in force is exported as such.
+        var (plan, asked) = (named.Request.PlanId!.Value, named.PendingPlan);
+        Guid?[] wishes = asked is null
+            ? [(subscription.PendingPlanId ?? subscription.PlanId) == plan ? null : plan]
+            : [subscription.PlanId == plan ? null : plan, subscription.PendingPlanId == asked ? null : asked];
+        var state = named.State ?? (subscription.State == SubscriptionState.Paused ? SubscriptionState.Active : subscription.State);
+        if (state is SubscriptionState.Cancelled or SubscriptionState.Rejected || (state == SubscriptionState.Pending && subscription.State != state))
+        {
+            return CatalogProblem.Invalid(new ProblemError("/state", $"cannot be declared: it is {subscription.State.ToString().ToLowerInvariant()}, and may become active or paused; what is not declared at all is cancelled"));
+        }
+
+        List<Func<Guid, Task<Outcome<Subscription>>>> moves = [];
+        moves.AddRange(wishes[..1].OfType<Guid>().Select(Choose));
+        if (subscription.State == SubscriptionState.Pending && state != SubscriptionState.Pending)
+        {
+            moves.Add(Move(SubscriptionMove.Approve));
+        }
+
+        moves.AddRange(wishes[1..].OfType<Guid>().Select(Choose));
+        if (state != subscription.State && state != SubscriptionState.Pending)
+        {
+            moves.Add(Move(state == SubscriptionState.Paused ? SubscriptionMove.Pause : SubscriptionMove.Resume));
+        }
+
+        Outcome<Subscription> reached = subscription;
+        foreach (var move in moves)
+        {
+            reached = await move(subscription.Id);
+            if (reached.Problem is not null)
+            {
+                break;
+            }
+        }
+
+        return reached;
+
+        Func<Guid, Task<Outcome<Subscription>>> Choose(Guid chosen) => id => SubscriptionStore.ChangePlanAsync(change, id, chosen, IfMatch.Any);
+
+        Func<Guid, Task<Outcome<Subscription>>> Move(SubscriptionMove move) => id => SubscriptionStore.MoveAsync(change, id, move, IfMatch.Any);
+    }
+
     /// <summary>What is declared, with ids in place of names; what names nothing is left out, with the reason in <paramref name="report"/>.</summary>
-    private static IReadOnlyList<(SubscriptionRequest Request, string At)> Named(
+    private static IReadOnlyList<NamedSubscription> Named(
         ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
     {
         var wanted = new HashSet<Guid>();
-        var named = new List<(SubscriptionRequest, string)>();
+        var named = new List<NamedSubscription>();
         for (var i = 0; i < declared.Subscriptions?.Count; i++)
         {
             var at = $"{item.Pointer}/subscriptions/{i}";
@@ -279,10 +321,16 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             {
                 report.Problem($"{at}/plan", $"names no plan: {subscription.Plan}");
             }
+            else if (subscription.PendingPlan is { } asked && !plans.ContainsKey(asked))
+            {
+                report.Problem($"{at}/pendingPlan", $"names no plan: {asked}");
+            }
             else
             {
                 // Who may decide says it by declaring it: what is exported of one catalog comes out the same in another.
-                named.Add((new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)), at));
+                named.Add(new(
+                    new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)) { Waits = subscription.State == SubscriptionState.Pending },
+                    subscription.State, subscription.PendingPlan is { } pending ? plans[pending] : null, at));
             }
         }
 
@@ -293,7 +341,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
     {
         foreach (var error in outcome.Problem?.Errors ?? [])
         {
-            report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : at, error.Detail);
+            report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : error.Pointer == "/state" ? $"{at}/state" : at, error.Detail);
         }
     }
 
@@ -346,5 +394,10 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         public override string ToString() => $"credential {Name}";
     }
 
-    private sealed record DeclaredSubscription(string? Api = null, string? Plan = null);
+    /// <param name="State">Null: as the plan says, active or waiting for approval; a pause ends.</param>
+    /// <param name="PendingPlan">The plan that was asked for and waits for approval.</param>
+    private sealed record DeclaredSubscription(string? Api = null, string? Plan = null, SubscriptionState? State = null, string? PendingPlan = null);
+
+    /// <param name="At">Where it stands in the request.</param>
+    private sealed record NamedSubscription(SubscriptionRequest Request, SubscriptionState? State, Guid? PendingPlan, string At);
 }

@@ -32,20 +32,25 @@ internal sealed class Changesets(ConfigChanges changes, IEnumerable<IDeclaredKin
             {
                 report.Problem(delete.Pointer, $"there is no {Singular(kind.Kind)} {delete.Name}");
             }
+
+            string[] added = [.. kind.Puts.Select(static put => put.Name).Where(name => !before[kind.Kind].ContainsKey(name))];
+            report.WillBe(kind.Kind.List, added.Zip(NewIds.Of(added.Length, change.Now)).ToDictionary(static pair => pair.First, static pair => pair.Second, StringComparer.Ordinal));
         }
 
         // 2. Whom it concerns, as long as everything is still there.
         var affected = await AffectedApplications.ReadAsync(change, asked, before);
 
         // 3. The puts upwards, the deletes downwards. What follows a problem would only be a consequence of it.
-        foreach (var kind in asked.TakeWhile(_ => report.Problems.Count == 0))
+        var puts = asked.Select(kind => (kind.Kind, Items: kind.Puts.Select(put => put with { Current = before[kind.Kind].GetValueOrDefault(put.Name) })
+            .Where(static put => !JsonNode.DeepEquals(put.Current, put.Body)).ToList())).Where(static put => put.Items.Count > 0).ToList();
+        foreach (var (kind, items) in puts.TakeWhile(_ => report.Problems.Count == 0))
         {
-            var current = before[kind.Kind];
-            var items = kind.Puts.Select(put => put with { Current = current.GetValueOrDefault(put.Name) }).Where(static put => !JsonNode.DeepEquals(put.Current, put.Body)).ToList();
-            if (items.Count > 0)
-            {
-                await kind.Kind.PutAsync(change, items, report);
-            }
+            await kind.PutAsync(change, items, report);
+        }
+
+        foreach (var (kind, items) in puts.TakeWhile(_ => report.Problems.Count == 0))
+        {
+            await kind.FinishAsync(change, items, report);
         }
 
         foreach (var kind in asked.Reverse().Where(static kind => kind.Deletes.Count > 0).TakeWhile(_ => report.Problems.Count == 0))

@@ -16,6 +16,8 @@ internal sealed class DeclaredReport
     private readonly List<BreakingChange> _breaking = [];
     private readonly Dictionary<Guid, string> _places = [];
 
+    private readonly Dictionary<string, IReadOnlyDictionary<string, Guid>> _newIds = [];
+
     public IReadOnlyList<ProblemError> Problems => _problems;
 
     public IReadOnlyList<BreakingChange> BreakingChanges => _breaking;
@@ -27,6 +29,12 @@ internal sealed class DeclaredReport
 
     /// <summary>Says where in the request the thing stands that has this id in the snapshot, so that what only the whole snapshot shows is reported there.</summary>
     public void StandsAt(Guid id, string pointer) => _places[id] = pointer;
+
+    /// <summary>Says which ids what is new in a list will have, so that what is put before it can name it.</summary>
+    public void WillBe(string list, IReadOnlyDictionary<string, Guid> ids) => _newIds[list] = ids;
+
+    /// <summary>By name.</summary>
+    public IReadOnlyDictionary<string, Guid> NewIds(string list) => _newIds.TryGetValue(list, out var ids) ? ids : new Dictionary<string, Guid>();
 
     /// <summary>Null: not in the request.</summary>
     public string? PlaceOfOrNull(Guid id) => _places.GetValueOrDefault(id);

@@ -35,6 +35,9 @@ internal interface IDeclaredKind
     /// <summary>Makes each item what its body says, new or not. A member that is absent gets its default. A thousand of them at once are normal.</summary>
     Task PutAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report);
 
+    /// <summary>What could only be done once the items of all kinds are there, such as to retire what others were to begin with before.</summary>
+    Task FinishAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report) => Task.CompletedTask;
+
     /// <summary>Deletes (or ends, where history must stay) what has these names; all of them exist. What is still needed by others is a problem.</summary>
     Task DeleteAsync(ConfigChange change, IReadOnlyList<DeclaredName> names, DeclaredReport report);
 }

@@ -62,10 +62,23 @@ internal sealed class DeclaredPlans : IDeclaredKind
         // New ones in one statement; nothing is written when something is wrong in any case.
         if (added.Count > 0 && report.Problems.Count == 0)
         {
-            var plans = await PlanStore.InsertAllAsync(change, [.. added.Select(static put => put.Request)]);
+            var plans = await PlanStore.InsertAllAsync(change, [.. added.Select(static put => put.Request with { State = put.Request.State == PlanState.Retired ? PlanState.Published : put.Request.State })]);
             for (var i = 0; i < plans.Count; i++)
             {
                 report.StandsAt(plans[i].Id, added[i].Item.Pointer);
+            }
+        }
+    }
+
+    /// <summary>A plan that is retired has subscriptions perhaps, which begin under it before.</summary>
+    public async Task FinishAsync(ConfigChange change, IReadOnlyList<DeclaredItem> items, DeclaredReport report)
+    {
+        foreach (var item in items.Where(static item => item.Current is null && DeclaredJson.Text(item.Body, "state") == "retired"))
+        {
+            var id = await change.Connection.ExecuteScalarAsync<Guid>(change.Sql("select id from plans where name = @Name", new { item.Name }));
+            if ((await PlanStore.MoveAsync(change, id, PlanState.Retired, IfMatch.Any)).Problem is { } problem)
+            {
+                DeclaredJson.Report(item, problem, report);
             }
         }
     }

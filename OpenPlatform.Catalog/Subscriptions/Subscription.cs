@@ -16,6 +16,9 @@ public sealed record Subscription(
 public sealed record SubscriptionRequest(
     [property: Required] Guid? ApplicationId, [property: Required] Guid? VersionId, [property: Required] Guid? PlanId, bool AllowDeprecated = false)
 {
+    /// <summary>It waits for approval although its plan does not ask for it: so it was where it was declared.</summary>
+    internal bool Waits { get; init; }
+
     internal CatalogProblem? Check()
     {
         var check = new RequestCheck();

@@ -152,7 +152,7 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
 
     private static Subscription Make(ConfigChange change, SubscriptionRequest request, Offer offer) => new(
         Guid.CreateVersion7(change.Now), request.ApplicationId!.Value, request.VersionId!.Value, request.PlanId!.Value, null,
-        offer.ApprovalRequired!.Value ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
+        offer.ApprovalRequired!.Value || request.Waits ? SubscriptionState.Pending : SubscriptionState.Active, change.Now, 1);
 
     /// <summary>The subscription after the move; a conflict when it cannot be made. A move that was made already changes nothing.</summary>
     public static async Task<Outcome<Subscription>> MoveAsync(ConfigChange change, Guid id, SubscriptionMove move, IfMatch ifMatch)
@@ -243,6 +243,10 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
         (await change.Connection.QuerySingleAsync<Row>(change.Sql(
             $"update subscriptions s set state = @State, plan_id = @PlanId, pending_plan_id = @PendingPlanId, etag = etag + 1 where s.id = @Id returning {Columns}",
             new { next.Id, State = NameOf(next.State), next.PlanId, next.PendingPlanId }))).ToSubscription();
+
+    /// <summary>The subscription, locked.</summary>
+    public static async Task<Outcome<Subscription>> LockAsync(ConfigChange change, Guid id) =>
+        await LockAsync(change, id, IfMatch.Any) is { Problem: null } found ? found.Value.Subscription : CatalogProblem.NotFound("subscription", id);
 
     private static async Task<Outcome<(Subscription Subscription, Guid Organization)>> LockAsync(ConfigChange change, Guid id, IfMatch ifMatch)
     {

@@ -176,7 +176,7 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
 
         await ApplyAsync(new() { ["puts"] = new JsonObject { ["applications"] = applications } });
 
-        var segments = (await _catalog.SnapshotAsync()).Applications.GroupBy(static application => Contracts.Snapshots.Shards.ShardName.SegmentOf(application.ApplicationId)).ToList();
+        var segments = (await _catalog.SnapshotAsync()).Applications.GroupBy(static application => OpenPlatform.Contracts.Snapshots.Shards.ShardName.SegmentOf(application.ApplicationId)).ToList();
         Assert.All(segments, static segment => Assert.Equal(32, segment.Count()));
         Assert.Equal(4, segments.Count);
     }
@@ -199,6 +199,77 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
         var told = catalog.Logs.All[before..];
         Assert.Contains("Query Text: select o.name || '/' || a.name", told, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan on applications", told, StringComparison.Ordinal);
+    }
+
+    /// <summary>New APIs go together: what is written at once is what would be written one by one, and as many statements whatever their number.</summary>
+    [Fact]
+    public async Task A_thousand_APIs_are_one_revision_and_told_where_they_clash()
+    {
+        const string Document = """{"openapi":"3.0.3","info":{"title":"Things","version":"1"},"paths":{"/things":{"get":{"operationId":"list","summary":"Lists things.","responses":{"200":{"description":"They."}}}},"/things/{id}":{"get":{"operationId":"read","summary":"Reads one.","parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}],"responses":{"200":{"description":"It."}}}}}}""";
+        await ApplyAsync(new() { ["puts"] = Puts("""{"name":"b","service":"b"}""") });
+        var before = (await _catalog.SnapshotAsync()).Revision;
+        var apis = new JsonArray([.. Enumerable.Range(0, 1_000).Select(static i => JsonNode.Parse(
+            $$"""{"name":"a{{i / 2}}","version":"v{{(i % 2) + 1}}","basePath":"/a{{i / 2}}/v{{(i % 2) + 1}}","backend":"b","openApi":{{Document}}}"""))]);
+        var clock = Stopwatch.StartNew();
+
+        var applied = await ApplyAsync(new() { ["puts"] = new JsonObject { ["apis"] = apis.DeepClone() } });
+
+        TestContext.Current.SendDiagnosticMessage($"1,000 API versions in {clock.ElapsedMilliseconds} ms");
+        Assert.All(Actions(applied), static action => Assert.StartsWith("created ", action, StringComparison.Ordinal));
+        var snapshot = await _catalog.SnapshotAsync();
+        Assert.Equal(before + 1, snapshot.Revision);
+        Assert.Equal((1_000, 500), (snapshot.Apis.Count, snapshot.Apis.Select(static api => api.ApiId).Distinct().Count()));
+        Assert.All(snapshot.Apis, static api => Assert.Equal(["list", "read"], api.Operations.Select(static operation => operation.OperationId)));
+        await using var connection = new NpgsqlConnection(_connection);
+        Assert.Equal((500L, 1_000L), await connection.QuerySingleAsync<(long, long)>(
+            "select count(*) filter (where type = 'openplatform.api.created'), count(*) filter (where type = 'openplatform.version.published') from outbox"));
+        Assert.Equal((500L, 1_000L, 1_000L, 1_000L), await connection.QuerySingleAsync<(long, long, long, long)>(
+            "select count(*) filter (where kind = 'api'), count(*) filter (where kind = 'api-version'), count(*) filter (where kind = 'api-revision'), count(*) filter (where kind = 'api-operations') from audit"));
+        Assert.All(Actions(await ApplyAsync(new() { ["puts"] = new JsonObject { ["apis"] = apis.DeepClone() } })), static action => Assert.StartsWith("unchanged ", action, StringComparison.Ordinal));
+
+        // Another version of what is there changes it; a path that is taken is named where it stands, by what is there and within the list.
+        var etag = await EtagAsync();
+        await ApplyAsync(new() { ["puts"] = new JsonObject { ["apis"] = new JsonArray(JsonNode.Parse("""{"name":"a0","version":"v3","basePath":"/a0/v3","backend":"b","operations":["GET /things"]}""")) } });
+        Assert.Equal(etag + 1, await EtagAsync());
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject
+        {
+            ["puts"] = JsonNode.Parse(
+                """
+                {"apis":[{"name":"c","version":"v1","basePath":"/A0/v1","backend":"b","operations":["GET /things"]},{"name":"d","version":"v1","basePath":"/d","backend":"b","operations":["GET /things"]},
+                         {"name":"e","version":"v1","basePath":"/D","backend":"b","operations":["GET /things"]}]}
+                """),
+        });
+        Assert.Equal(["/puts/apis/0/basePath", "/puts/apis/2/basePath"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+
+        Task<long> EtagAsync() => connection.ExecuteScalarAsync<long>("select etag from apis where name = 'a0'");
+    }
+
+    /// <summary>A round trip for each of a thousand is what took long.</summary>
+    [Theory]
+    [InlineData("apis", """{"name":"a#","version":"v1","basePath":"/a#/v1","backend":"b","operations":["GET /things"]}""")]
+    [InlineData("plans", """{"name":"p#","rateLimits":[{"requests":1,"windowSeconds":1}]}""")]
+    [InlineData("applications", """{"name":"s#","organization":"o","credentials":[{"key":"a-key-of-partner-#"}],"subscriptions":[{"api":"first/v1","plan":"p"}]}""")]
+    public async Task What_is_new_takes_as_many_commands_however_much_it_is(string list, string item)
+    {
+        await ApplyAsync(new()
+        {
+            ["puts"] = JsonNode.Parse("""{"organizations":[{"name":"o"}],"backends":[{"name":"b","service":"b"}],"plans":[{"name":"p"}],"apis":[{"name":"first","version":"v1","basePath":"/first/v1","backend":"b","operations":["GET /things"]}]}"""),
+        });
+        await using var catalog = new CatalogServer(_connection, settings: [("Logging:LogLevel:Npgsql.Command", "Information"), ("OpenPlatform:Jobs:Enabled", "false"), ("OpenPlatform:Webhooks:PollInterval", "00:01:00")]);
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var (few, many) = (await CommandsAsync(100, 2), await CommandsAsync(200, 40));
+        Assert.True(few > 5, $"{few} commands were seen.");
+        Assert.InRange(many, few - 5, few + 10); // a tick of the catalog's own may come between
+
+        async Task<int> CommandsAsync(int from, int count)
+        {
+            var before = catalog.Logs.All.Length;
+            var items = new JsonArray([.. Enumerable.Range(from, count).Select(i => JsonNode.Parse(item.Replace("#", $"{i}", StringComparison.Ordinal)))]);
+            using var applied = await admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = new JsonObject { [list] = items } }, TestContext.Current.CancellationToken);
+            Assert.True(applied.IsSuccessStatusCode, await applied.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            return catalog.Logs.All[before..].Split("xecution completed").Length - 1;
+        }
     }
 
     /// <summary>Plans, and applications with a key and a subscription each: what is written at once is what would be written one by one.</summary>

@@ -117,6 +117,8 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
     [Theory]
     [InlineData("""{"plans":[{"name":"p","rateLimits":[{"requests":0,"windowSeconds":1}]}]}""", "/puts/plans/0/rateLimits/0/requests")]
     [InlineData("""{"plans":[{"name":"p","apis":["nothing"]}]}""", "/puts/plans/0/apis/0")]
+    [InlineData("""{"apis":[{"name":"p","version":"v1","basePath":"/p","backend":"orders","operations":["GET /"],"policies":"none"}]}""", "/puts/apis/0/policies")]
+    [InlineData("""{"apis":[{"name":"p","version":"v1","basePath":"/p","backend":"orders","operations":["GET /"],"lifecycle":"retired"}]}""", "/puts/apis/0/lifecycle")]
     [InlineData("""{"plans":[{"name":"p","priorty":1}]}""", "/puts/plans/0/priorty")]
     [InlineData("""{"applications":[{"name":"a","organization":"nobody"}]}""", "/puts/applications/0/organization")]
     [InlineData("""{"organizations":[{"name":"o"}],"applications":[{"name":"a","organization":"o","credentials":[{"name":"x"}]}]}""", "/puts/applications/0/credentials/0/key")]
@@ -129,6 +131,93 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
         using var response = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = JsonNode.Parse(puts) }, TestContext.Current.CancellationToken);
         Assert.Equal([pointer], await response.ProblemAsync(HttpStatusCode.UnprocessableEntity));
         Assert.Empty((await _catalog.SnapshotAsync()).Applications); // all or nothing
+    }
+
+    /// <summary>Paused, waiting, approved, asking for another plan, suspended, blocked, deprecated, retired: in another catalog it is the same again.</summary>
+    [Fact]
+    public async Task Every_state_goes_through_an_export_into_an_empty_catalog()
+    {
+        await ApplyAsync(JsonNode.Parse(
+            """
+            {"organizations":[{"name":"acme"}],
+             "plans":[{"name":"open"},{"name":"asks","approvalRequired":true},{"name":"old"},{"name":"sketch","state":"draft"}],
+             "apis":[
+              {"name":"life","version":"v1","basePath":"/life/v1","backend":"orders","operations":["GET /things"]},
+              {"name":"life","version":"v2","basePath":"/life/v2","backend":"orders","operations":["GET /things"]},
+              {"name":"life","version":"v0","basePath":"/life/v0","backend":"orders","operations":["GET /things"],"blocked":{"reason":"leaks"}}],
+             "applications":[
+              {"name":"approved","organization":"acme","subscriptions":[{"api":"orders/v1","plan":"asks"}]},
+              {"name":"asking","organization":"acme","subscriptions":[{"api":"orders/v1","plan":"open"}]},
+              {"name":"left","organization":"acme","subscriptions":[{"api":"life/v2","plan":"old"}]},
+              {"name":"paused","organization":"acme","subscriptions":[{"api":"orders/v1","plan":"open"}]},
+              {"name":"suspended","organization":"acme","suspended":true,"subscriptions":[{"api":"life/v0","plan":"open"}]},
+              {"name":"waiting","organization":"acme","subscriptions":[{"api":"orders/v1","plan":"asks"}]}]}
+            """)!.AsObject());
+        var subscriptions = await SubscriptionsAsync(_admin);
+        await ActAsync($"subscriptions/{subscriptions["approved"].Id()}:approve");
+        await ActAsync($"subscriptions/{subscriptions["asking"].Id()}:changePlan", new { planId = subscriptions["approved"]["planId"]!.GetValue<string>() });
+        await ActAsync($"subscriptions/{subscriptions["paused"].Id()}:pause");
+        await ActAsync($"plans/{subscriptions["left"]["planId"]!.GetValue<string>()}:retire");
+        var export = await ExportAsync(_admin);
+        foreach (var (version, end) in new[] { ("v0", """{"state":"deprecated","successor":"/life/v2"}"""), ("v2", """{"state":"retired","documentation":"https://example.com/end"}""") })
+        {
+            export["apis"]!.AsArray().Single(api => api!["basePath"]!.GetValue<string>() == "/life/" + version)!["lifecycle"] = JsonNode.Parse(end);
+        }
+
+        await ApplyAsync(export);
+        export = await ExportAsync(_admin);
+        Assert.All(Actions(await ApplyAsync(export.DeepClone().AsObject())), static action => Assert.Equal("unchanged", action));
+
+        await using var empty = new CatalogServer(await postgres.CreateDatabaseAsync());
+        await empty.ReadyAsync();
+        using var other = empty.Operator();
+        using var imported = await other.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = export.DeepClone() }, TestContext.Current.CancellationToken);
+        Assert.True(imported.StatusCode == HttpStatusCode.Created, await imported.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(export.ToJsonString(), (await ExportAsync(other)).ToJsonString());
+        var states = (await SubscriptionsAsync(other)).OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => $"{pair.Key} {pair.Value["state"]}{(pair.Value["pendingPlanId"] is null ? "" : " asks")}");
+        Assert.Equal(["approved active", "asking active asks", "left active", "paused paused", "suspended active", "waiting pending"], states);
+
+        // What is left out has its default: the pause ends, and what was approved stays so.
+        foreach (var application in export["applications"]!.AsArray())
+        {
+            application!["subscriptions"]![0]!.AsObject().Remove("state");
+        }
+
+        await ApplyAsync(export);
+        subscriptions = await SubscriptionsAsync(_admin);
+        Assert.Equal(("active", "active", "pending"), ($"{subscriptions["paused"]["state"]}", $"{subscriptions["approved"]["state"]}", $"{subscriptions["waiting"]["state"]}"));
+        export["applications"]![0]!["subscriptions"]![0]!["state"] = "pending";
+        using var back = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = export }, TestContext.Current.CancellationToken);
+        Assert.Equal(["/puts/applications/0/subscriptions/0/state"], await back.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+
+        async Task ActAsync(string path, object? body = null)
+        {
+            using var response = await _admin.ActAsync(path, "*", body);
+            Assert.True(response.IsSuccessStatusCode, $"{path}: {await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}");
+        }
+    }
+
+    [Fact]
+    public async Task A_split_names_an_application_of_the_same_changeset()
+    {
+        var puts = JsonNode.Parse(
+            """
+            {"organizations":[{"name":"acme"}],"backends":[{"name":"canary","service":"canary"}],"plans":[{"name":"open"}],
+             "apis":[{"name":"new","version":"v1","basePath":"/new/v1","backend":"orders","operations":["GET /things"],
+                      "policies":{"split":{"variants":[{"name":"canary","backend":"canary","applications":["acme/shop","acme/late"]}]}}}],
+             "applications":[{"name":"shop","organization":"acme","subscriptions":[{"api":"new/v1","plan":"open"}]},{"name":"late","organization":"acme","suspended":true}]}
+            """)!.AsObject();
+
+        Assert.All(Actions(await ApplyAsync(puts.DeepClone().AsObject())), static action => Assert.Equal("created", action));
+
+        var snapshot = await _catalog.SnapshotAsync();
+        Assert.Equal(snapshot.Applications.Select(static application => application.ApplicationId).Order(),
+            snapshot.Apis.Single(static api => api.Name == "new").Policies!.Split!.Variants.Single().Applications!.Order());
+        Assert.All(Actions(await ApplyAsync(puts.DeepClone().AsObject())), static action => Assert.Equal("unchanged", action));
+        puts["apis"]![0]!["policies"]!["split"]!["variants"]![0]!["applications"]![1] = "acme/nobody";
+        using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = puts }, TestContext.Current.CancellationToken);
+        Assert.Equal(["/puts/apis/0/policies/split/variants/0/applications/1"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
     }
 
     [Fact]
@@ -154,6 +243,16 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
             ["subscriptions"] = new JsonArray(new JsonObject { ["api"] = "orders/v1", ["plan"] = plan }),
         }),
     };
+
+    private static async Task<JsonObject> ExportAsync(HttpClient admin) => JsonNode.Parse(await admin.GetStringAsync("/admin/v1/export", TestContext.Current.CancellationToken))!.AsObject();
+
+    /// <summary>By the name of their application, each of which has one.</summary>
+    private static async Task<Dictionary<string, JsonNode>> SubscriptionsAsync(HttpClient admin)
+    {
+        var stop = TestContext.Current.CancellationToken;
+        var names = JsonNode.Parse(await admin.GetStringAsync("/admin/v1/applications", stop))!["items"]!.AsArray().ToDictionary(static a => a!.Id(), static a => a!["name"]!.GetValue<string>());
+        return JsonNode.Parse(await admin.GetStringAsync("/admin/v1/subscriptions", stop))!["items"]!.AsArray().ToDictionary(s => names[s!["applicationId"]!.GetValue<string>()], static s => s!);
+    }
 
     private Task<JsonObject> ApplyAsync(JsonObject puts) => SendAsync(new JsonObject { ["puts"] = puts });
 
