@@ -184,7 +184,7 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
             application!["subscriptions"]![0]!.AsObject().Remove("state");
         }
 
-        await ApplyAsync(export);
+        await ApplyAsync(export.DeepClone().AsObject());
         subscriptions = await SubscriptionsAsync(_admin);
         Assert.Equal(("active", "active", "pending"), ($"{subscriptions["paused"]["state"]}", $"{subscriptions["approved"]["state"]}", $"{subscriptions["waiting"]["state"]}"));
         export["applications"]![0]!["subscriptions"]![0]!["state"] = "pending";
