@@ -217,7 +217,7 @@ public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifet
         Assert.All(Actions(await ApplyAsync(puts.DeepClone().AsObject())), static action => Assert.Equal("unchanged", action));
         puts["apis"]![0]!["policies"]!["split"]!["variants"]![0]!["applications"]![1] = "acme/nobody";
         using var refused = await _admin.PostAsJsonAsync("/admin/v1/changesets", new JsonObject { ["puts"] = puts }, TestContext.Current.CancellationToken);
-        Assert.Equal(["/puts/apis/0/policies/split/variants/0/applications/1"], await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
+        Assert.Contains("/puts/apis/0/policies/split/variants/0/applications/1", await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity));
     }
 
     [Fact]
