@@ -27,7 +27,7 @@ internal sealed class FileSource(
             return;
         }
 
-        active.Applied += Poke;
+        active.BackendsApplied += Poke;
         using var watch = new FolderWatch(folder, Poke, logger);
         try
         {
@@ -41,7 +41,7 @@ internal sealed class FileSource(
         }
         finally
         {
-            active.Applied -= Poke;
+            active.BackendsApplied -= Poke;
         }
     }
 

@@ -26,7 +26,7 @@ internal sealed class InstanceRefresher(
             return;
         }
 
-        active.Applied += Poke;
+        active.BackendsApplied += Poke;
         using var subscription = registry.Subscribe(_ => Poke());
         var away = false;
         while (!stoppingToken.IsCancellationRequested)
@@ -57,7 +57,7 @@ internal sealed class InstanceRefresher(
             await ((Task)_poke.WaitAsync(Interval, stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        active.Applied -= Poke;
+        active.BackendsApplied -= Poke;
     }
 
     private async Task RefreshAsync(ILeaseRegistry registry, CancellationToken cancellationToken)

@@ -32,6 +32,7 @@ internal sealed class RouteTable
         foreach (var api in apis)
         {
             Descend(root, api.BasePath).Operations = api.Root;
+            BackgroundThread.GiveWay();
         }
 
         root.Freeze();
@@ -44,6 +45,7 @@ internal sealed class RouteTable
         var root = new Node { Api = api };
         foreach (var operation in operations)
         {
+            BackgroundThread.GiveWay();
             var node = operation.PathTemplate == "/" ? root : Descend(root, operation.PathTemplate);
             var text = operation.PathTemplate == "/" ? api.BasePath : api.BasePath + operation.PathTemplate;
             node.Methods ??= new();

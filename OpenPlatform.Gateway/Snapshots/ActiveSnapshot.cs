@@ -21,6 +21,7 @@ internal sealed class ActiveSnapshot(
     // Content of shards that were refused: what was wrong may be in another shard, so they are tried again with every change.
     private readonly Dictionary<string, ReceivedShard> _held = new(StringComparer.Ordinal);
     private GatewaySnapshot? _current;
+    private IReadOnlyDictionary<Guid, BackendState>? _announced;
     private IReadOnlyList<RefusedShard> _refused = [];
 
     /// <summary>What is in force, for operators; null until the first one is applied.</summary>
@@ -37,6 +38,9 @@ internal sealed class ActiveSnapshot(
 
     /// <summary>Raised after a swap.</summary>
     public event Action? Applied;
+
+    /// <summary>Raised after a swap that brought other backends, or the same with other settings: most changes are of neither.</summary>
+    public event Action? BackendsApplied;
 
     /// <summary>Checks, compiles and swaps a snapshot in one piece; false when it is refused, and then nothing has changed.</summary>
     /// <param name="json">The wire form, see <see cref="SnapshotJson"/>.</param>
@@ -133,10 +137,13 @@ internal sealed class ActiveSnapshot(
             {
                 unreadable.Add(new(name, $"cannot be read: {e.Path}: {e.Message}"));
             }
+
+            BackgroundThread.GiveWay();
         }
 
         Lag = time.GetUtcNow() - manifest.CreatedAt is { Ticks: > 0 } lag ? lag : TimeSpan.Zero;
         Swap(manifest, changes, unreadable);
+        BackgroundThread.GiveWay();
         var inForce = Current!.Shards;
         files.Keep(new(manifest.Revision, manifest.CreatedAt, inForce), _held.Values.Where(shard => inForce.GetValueOrDefault(shard.Name) == shard.Hash));
         foreach (var name in _held.Keys.Where(name => Refused.All(refused => refused.Shard != name)).ToArray())
@@ -150,8 +157,17 @@ internal sealed class ActiveSnapshot(
         }
     }
 
-    /// <summary>Raises <see cref="Applied"/>.</summary>
-    public void Announce() => Applied?.Invoke();
+    /// <summary>Raises <see cref="Applied"/> and <see cref="BackendsApplied"/>.</summary>
+    public void Announce()
+    {
+        var backends = Current?.Core.Backends;
+        if (!ReferenceEquals(Interlocked.Exchange(ref _announced, backends), backends))
+        {
+            BackendsApplied?.Invoke();
+        }
+
+        Applied?.Invoke();
+    }
 
     /// <summary>Applies the last good one from disk, if there is one.</summary>
     public void Restore()
@@ -183,6 +199,7 @@ internal sealed class ActiveSnapshot(
         }
 
         changes.AddRange(manifest.Shards.RemovedSince(previous.Shards).Select(static name => new ShardChange(name, "", null)));
+        BackgroundThread.GiveWay();
         changes.RemoveAll(change => change.Content is not null && previous.Shards.GetValueOrDefault(change.Name) == change.Hash);
         var compiled = _compiler.Compile(previous, manifest, changes, out var refused);
         Volatile.Write(ref _refused, [.. unreadable ?? [], .. refused]);

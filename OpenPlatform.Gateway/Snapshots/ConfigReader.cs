@@ -9,7 +9,8 @@ namespace OpenPlatform.Gateway.Snapshots;
 /// </summary>
 /// <param name="known">What this gateway has.</param>
 /// <param name="background">Where hashes and signature are verified: what comes from a socket goes on on the thread that reads the sockets of requests, too.</param>
-internal sealed class ConfigReader(Stream stream, ShardHashes known, ManifestSigner signer, BackgroundThread background)
+/// <param name="verified">Told there of each revision, so that what follows needs no thread to be woken.</param>
+internal sealed class ConfigReader(Stream stream, ShardHashes known, ManifestSigner signer, BackgroundThread background, Action<ConfigManifest, IReadOnlyList<ReceivedShard>>? verified = null)
 {
     private const int LongestLine = 4 << 20;
     private const int LongestShard = 64 << 20;
@@ -46,7 +47,11 @@ internal sealed class ConfigReader(Stream stream, ShardHashes known, ManifestSig
             }
 
             ConfigManifest? manifest = null;
-            await background.RunAsync(() => manifest = Verified(delta, shards));
+            await background.RunAsync(() =>
+            {
+                manifest = Verified(delta, shards);
+                verified?.Invoke(manifest, shards);
+            });
             _known = manifest!.Shards;
             return (manifest, shards);
         }
@@ -73,10 +78,11 @@ internal sealed class ConfigReader(Stream stream, ShardHashes known, ManifestSig
             }
 
             changes[shard.Name] = shard.Hash;
+            BackgroundThread.GiveWay();
         }
 
         var manifest = new ConfigManifest(delta.Revision, delta.CreatedAt, _known.With(changes));
-        return signer.Verify(manifest, delta.Signature.Span)
+        return signer.Verify(manifest, delta.Signature.Span, BackgroundThread.GiveWay)
             ? manifest
             : throw new InvalidDataException($"The signature of revision {delta.Revision} is not of this deployment's service token, or not of these shards.");
     }

@@ -1,16 +1,14 @@
+using System.Diagnostics.CodeAnalysis;
 using OpenPlatform.Contracts.Snapshots.Shards;
 
 namespace OpenPlatform.Gateway.Snapshots;
 
 /// <summary>What was received and is not applied yet. Revisions that come faster than they are applied become one: the newest.</summary>
-internal sealed class PendingChange : IDisposable
+internal sealed class PendingChange
 {
     private readonly Lock _lock = new();
-    private readonly SemaphoreSlim _some = new(0, 1);
     private readonly Dictionary<string, ReceivedShard> _shards = new(StringComparer.Ordinal);
     private ConfigManifest? _manifest;
-
-    public void Dispose() => _some.Dispose();
 
     public void Add(ConfigManifest manifest, IEnumerable<ReceivedShard> shards)
     {
@@ -21,23 +19,18 @@ internal sealed class PendingChange : IDisposable
             {
                 _shards[shard.Name] = shard;
             }
-
-            if (_some.CurrentCount == 0)
-            {
-                _some.Release();
-            }
         }
     }
 
-    /// <summary>Waits for a change and takes all that is there.</summary>
-    public async Task<(ConfigManifest Manifest, IReadOnlyList<ReceivedShard> Shards)> TakeAsync(CancellationToken cancellationToken)
+    /// <summary>Takes all that is there; false: somebody took it already.</summary>
+    public bool TryTake([NotNullWhen(true)] out ConfigManifest? manifest, out IReadOnlyList<ReceivedShard> shards)
     {
-        await _some.WaitAsync(cancellationToken);
         lock (_lock)
         {
-            var taken = (_manifest!, _shards.Values.ToArray());
+            (manifest, shards) = (_manifest, [.. _shards.Values]);
+            _manifest = null;
             _shards.Clear();
-            return taken;
+            return manifest is not null;
         }
     }
 }

@@ -32,6 +32,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         foreach (var change in changes.OrderBy(static change => KindOf(change.Name)))
         {
             next.Try(change, () => Apply(next, change));
+            BackgroundThread.GiveWay();
         }
 
         next.RefuseTakenBasePaths();
@@ -44,6 +45,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
             forwards.Retain(next.Apis);
         }
 
+        BackgroundThread.GiveWay();
         refused = next.Refused;
         return new()
         {
@@ -75,6 +77,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         var content = change.Content ?? Snapshot.Empty;
         var named = new HashSet<Guid>();
         var problems = SnapshotValidator.Validate(content, new(Backend, Plan, Anything, Anything));
+        BackgroundThread.GiveWay();
         ShardException.ThrowIfAny(problems.Count > 0 ? problems : [.. identity.FindProblems(content)]);
         switch (kind)
         {
@@ -171,6 +174,7 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
 
         for (var segment = 0; segment < next.Applications.Length; segment++)
         {
+            BackgroundThread.GiveWay();
             if (next.Applications[segment].Values.SelectMany(static application => application.Subscriptions).Any(IsOutdated))
             {
                 next.PutApplications(segment, next.Applications[segment].Values.ToFrozenDictionary(static application => application.ApplicationId, application =>

@@ -28,7 +28,7 @@ internal sealed class SnapshotRefresher(
     private bool _away;
 
     // What the catalog believes this gateway has: all that was received, be it applied, waiting or refused.
-    private ConfigManifest? _received;
+    private volatile ConfigManifest? _received;
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -46,7 +46,6 @@ internal sealed class SnapshotRefresher(
     {
         base.Dispose();
         _poke.Dispose();
-        _pending.Dispose();
         _thread.Dispose();
     }
 
@@ -55,7 +54,6 @@ internal sealed class SnapshotRefresher(
     private async Task RefreshAsync(CancellationToken stoppingToken)
     {
         using var subscription = redis.Client?.Subscribe(InternalApi.RevisionChannel, Hint);
-        var applying = ApplyAsync(stoppingToken);
         var keeping = KeepAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -85,7 +83,7 @@ internal sealed class SnapshotRefresher(
             }
         }
 
-        await Task.WhenAll(applying, keeping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(keeping, _thread.RunAsync(static () => { })).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // what is being applied
     }
 
     /// <summary>Follows the stream until it ends; true: another one is to be followed at once.</summary>
@@ -102,7 +100,7 @@ internal sealed class SnapshotRefresher(
             return false;
         }
 
-        var reader = new ConfigReader(await response.Content.ReadAsStreamAsync(leave.Token), have, signer, _thread);
+        var reader = new ConfigReader(await response.Content.ReadAsStreamAsync(leave.Token), have, signer, _thread, Received);
         var since = time.GetTimestamp();
         var watching = WatchAsync(leave);
         try
@@ -110,12 +108,7 @@ internal sealed class SnapshotRefresher(
             while (true)
             {
                 silence.CancelAfter(options.Value.SilenceTimeout);
-                if (await reader.ReadAsync(leave.Token) is var (manifest, shards))
-                {
-                    _received = manifest;
-                    _pending.Add(manifest, shards);
-                }
-
+                await reader.ReadAsync(leave.Token);
                 Back();
             }
         }
@@ -176,20 +169,31 @@ internal sealed class SnapshotRefresher(
         }
     }
 
-    private async Task ApplyAsync(CancellationToken stoppingToken)
+    /// <summary>On the thread that gives way, which applies it next.</summary>
+    private void Received(ConfigManifest manifest, IReadOnlyList<ReceivedShard> shards)
     {
-        while (true)
+        _received = manifest;
+        _pending.Add(manifest, shards);
+        _ = ApplyAsync();
+    }
+
+    private async Task ApplyAsync()
+    {
+        ConfigManifest? manifest = null;
+        try
         {
-            var (manifest, shards) = await _pending.TakeAsync(stoppingToken);
-            try
+            await _thread.RunAsync(() =>
             {
-                await _thread.RunAsync(() => active.Apply(manifest, shards, announce: false));
-                active.Announce();
-            }
-            catch (Exception e)
-            {
-                logger.SnapshotRefused(manifest.Revision, e.Message);
-            }
+                if (_pending.TryTake(out manifest, out var shards))
+                {
+                    active.Apply(manifest, shards, announce: false);
+                }
+            });
+            active.Announce();
+        }
+        catch (Exception e)
+        {
+            logger.SnapshotRefused(manifest?.Revision ?? -1, e.Message);
         }
     }
 

@@ -146,6 +146,27 @@ public sealed class RefusedShardTests : IAsyncLifetime
         Assert.Same(after.Apis, gateway.Snapshot.Current.Apis);
     }
 
+    /// <summary>They ask the registry and read files for it: not for every plan that changes.</summary>
+    [Fact]
+    public async Task Who_looks_after_backends_hears_of_changes_to_them_and_of_no_others()
+    {
+        await using var gateway = await StartAsync();
+        var (all, ofBackends) = (0, 0);
+        gateway.Snapshot.Applied += () => Interlocked.Increment(ref all);
+        gateway.Snapshot.BackendsApplied += () => Interlocked.Increment(ref ofBackends);
+        var first = First();
+        _feed.Publish(1, SnapshotShards.Split(first));
+        await Eventually.TrueAsync(() => Volatile.Read(ref all) == 1);
+        _feed.Publish(2, [new(Plan, Snapshot.Empty with { Plans = [first.Plans[0] with { RateLimits = [new(7, 60)] }] })]);
+        await Eventually.TrueAsync(() => Volatile.Read(ref all) == 2);
+        Assert.Equal(1, Volatile.Read(ref ofBackends));
+
+        var backend = first.Backends[0] with { Service = "another" };
+        _feed.Publish(3, [new(ShardName.Backends(ShardName.SegmentOf(backend.BackendId)), Snapshot.Empty with { Backends = [backend] })]);
+        await Eventually.TrueAsync(() => Volatile.Read(ref all) == 3);
+        Assert.Equal(2, Volatile.Read(ref ofBackends));
+    }
+
     [Fact]
     public async Task What_a_catalog_of_before_says_in_its_one_core_goes_before_the_segments()
     {

@@ -20,26 +20,28 @@ public sealed record ConfigManifest(long Revision, DateTimeOffset CreatedAt, Sha
     /// What is signed: a line with the form's version, one with revision and microseconds since 1970, then one for each shard, by name in ordinal
     /// order. Neither name nor hash can hold a space or a line end. In pieces, because as one it would be a large object for every revision.
     /// </summary>
-    internal void AppendTo(IncrementalHash hash)
+    /// <param name="between">Called after each piece.</param>
+    internal void AppendTo(IncrementalHash hash, Action? between = null)
     {
         Span<byte> piece = stackalloc byte[4096];
         var used = Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture, $"openplatform-manifest-1\n{Revision} {(CreatedAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond}\n"), piece);
         foreach (var (name, content) in Shards)
         {
-            Append(hash, piece, ref used, name, (byte)' ');
-            Append(hash, piece, ref used, content, (byte)'\n');
+            Append(hash, piece, ref used, name, (byte)' ', between);
+            Append(hash, piece, ref used, content, (byte)'\n', between);
         }
 
         hash.AppendData(piece[..used]);
     }
 
-    private static void Append(IncrementalHash hash, Span<byte> piece, ref int used, string text, byte end)
+    private static void Append(IncrementalHash hash, Span<byte> piece, ref int used, string text, byte end, Action? between)
     {
         if (Encoding.UTF8.GetMaxByteCount(text.Length) >= piece.Length - used)
         {
             hash.AppendData(piece[..used]);
             used = 0;
+            between?.Invoke();
         }
 
         if (Encoding.UTF8.GetMaxByteCount(text.Length) >= piece.Length)
@@ -69,12 +71,14 @@ public sealed class ManifestSigner
         _key = HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(serviceToken), HMACSHA256.HashSizeInBytes, info: Info);
 
     /// <summary>32 bytes.</summary>
-    public byte[] Sign(ConfigManifest manifest)
+    /// <param name="between">Called every few microseconds: a thread that gives way does so there.</param>
+    public byte[] Sign(ConfigManifest manifest, Action? between = null)
     {
         using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
-        manifest.AppendTo(hash);
+        manifest.AppendTo(hash, between);
         return hash.GetHashAndReset();
     }
 
-    public bool Verify(ConfigManifest manifest, ReadOnlySpan<byte> signature) => CryptographicOperations.FixedTimeEquals(Sign(manifest), signature);
+    /// <param name="between">As with <see cref="Sign"/>.</param>
+    public bool Verify(ConfigManifest manifest, ReadOnlySpan<byte> signature, Action? between = null) => CryptographicOperations.FixedTimeEquals(Sign(manifest, between), signature);
 }
