@@ -183,7 +183,7 @@ internal sealed class ForwardingMiddleware(
     {
         var exception = error == ForwarderError.None ? null : request.ForwardFailure ?? context.Features.Get<IForwarderErrorFeature>()?.Exception;
         var late = error == ForwarderError.RequestTimedOut
-            || (error != ForwarderError.None && request.Deadline is { IsCancellationRequested: true } && !context.RequestAborted.IsCancellationRequested);
+            || (error != ForwarderError.None && request.Deadline is { } deadline && (deadline.IsLate || deadline.IsCancellationRequested) && !context.RequestAborted.IsCancellationRequested);
         request.Watch.Dispose();
         request.EndDeadline();
         var failure = FailureOf(error, exception, late, request, context);

@@ -89,25 +89,35 @@ internal sealed partial class GatewayRequest
     }
 
     /// <summary>The head of the answer is here, and it is the client's.</summary>
-    public void Answered()
+    /// <returns>False: its time was over, the client is not to see the beginning of what will not go on.</returns>
+    public bool TryAnswer()
     {
-        AnsweredByBackend = true;
         if (Streamed is { } streamed)
         {
             lock (streamed)
             {
+                if (Deadline is { } deadline && !deadline.TryAnswer())
+                {
+                    return false;
+                }
+
                 HeadAt = Clock.GetTimestamp();
-                Deadline?.Answered();
             }
         }
         else
         {
+            if (Deadline is { } deadline && !deadline.TryAnswer())
+            {
+                return false;
+            }
+
             HeadAt = Clock.GetTimestamp();
-            Deadline?.Answered();
         }
 
+        AnsweredByBackend = true;
         Watch.Unregister(); // it lives
         LeaveOverload(sample: !HasBody);
+        return true;
     }
 
     /// <summary>The whole of a streamed body was read: now it is the backend's turn.</summary>

@@ -23,6 +23,9 @@ internal sealed class GatewayTransformer : HttpTransformer
 {
     public static GatewayTransformer Instance { get; } = new();
 
+    /// <summary>What is logged of an answer whose head came when its time was over.</summary>
+    public const string TooLate = "The head of the answer came too late.";
+
     private const string Via = "1.1 openplatform";
 
     public override async ValueTask TransformRequestAsync(
@@ -91,12 +94,17 @@ internal sealed class GatewayTransformer : HttpTransformer
         }
 
         var request = GatewayRequest.Of(httpContext);
-        if (request.Discards((int)proxyResponse.StatusCode) || request.GivesWay((int)proxyResponse.StatusCode) || !await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken))
+        if (request.Discards((int)proxyResponse.StatusCode) || request.GivesWay((int)proxyResponse.StatusCode))
         {
             return false;
         }
 
-        request.Answered();
+        if (!request.TryAnswer())
+        {
+            throw new TimeoutException(TooLate);
+        }
+
+        await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken); // false only for an answer that is not there
         if (proxyResponse.StatusCode == HttpStatusCode.SwitchingProtocols || HttpMethods.IsConnect(httpContext.Request.Method))
         {
             request.Meter?.Count(); // what follows is not a response body

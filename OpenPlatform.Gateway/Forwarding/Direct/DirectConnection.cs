@@ -43,7 +43,12 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
 
     // Even: idle; odd: the number of the exchange under way, which no exchange of another connection has; negative: ended for that reason.
     private long _state = Interlocked.Add(ref _connections, Apart);
-    private long _moved = DirectClock.Now;
+
+    // Whoever moves something only says so; when, is the sweep's to say. A time noted here would be as old as the last sweep, and a sweep
+    // that came late, because the gateway was frozen or had no thread to spare, would take that for the silence of who has just spoken.
+    private bool _moved = true;
+    private long _movedAt;
+    private bool _waitsForClient;
 
     public RequestHeadBuffer Request { get; } = new();
 
@@ -56,15 +61,16 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
     public bool MayBeAbandoned { get; set; }
 
     /// <summary>True while the client is slower than the instance: its silence is not the instance's.</summary>
-    public bool WaitsForClient { get; set; }
+    public bool WaitsForClient
+    {
+        get => Volatile.Read(ref _waitsForClient);
+        set => Volatile.Write(ref _waitsForClient, value);
+    }
 
     public AbortReason Aborted => Volatile.Read(ref _state) is < 0 and var reason ? (AbortReason)(-reason) : AbortReason.None;
 
     /// <summary>The number of the exchange under way; null: there is none.</summary>
     public long? Exchange => Volatile.Read(ref _state) is var state && (state & 1) != 0 && state > 0 ? state : null;
-
-    /// <summary>Milliseconds since something moved.</summary>
-    public long StillFor => DirectClock.Now - Volatile.Read(ref _moved);
 
     /// <summary>What has come and was not taken.</summary>
     public ReadOnlyMemory<byte> Buffered => _received.AsMemory(_start, _end - _start);
@@ -105,7 +111,19 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
         }
     }
 
-    public void Moved() => Volatile.Write(ref _moved, DirectClock.Now);
+    public void Moved() => Volatile.Write(ref _moved, true);
+
+    /// <summary>Milliseconds for which nothing has moved, counted from the sweep that saw the last movement. For the sweep, which is alone.</summary>
+    public long StillFor(long now)
+    {
+        if (Volatile.Read(ref _moved))
+        {
+            Volatile.Write(ref _moved, false);
+            _movedAt = now;
+        }
+
+        return now - _movedAt;
+    }
 
     /// <exception cref="SocketException">The connection is broken, or the exchange was ended.</exception>
     public async ValueTask SendRestAsync(int sent)
@@ -193,14 +211,4 @@ internal sealed class DirectConnection(Socket socket) : IDisposable
             _start = _end = 0;
         }
     }
-}
-
-/// <summary>Milliseconds as of the last sweep: precise enough for what is not to move for seconds, and free.</summary>
-internal static class DirectClock
-{
-    private static long _now = Environment.TickCount64;
-
-    public static long Now => Volatile.Read(ref _now);
-
-    public static void Advance() => Volatile.Write(ref _now, Environment.TickCount64);
 }

@@ -120,15 +120,17 @@ internal sealed class DirectConnections(Uri address)
     }
 
     /// <summary>Ends what has not moved for too long, and closes what waits in vain.</summary>
+    /// <param name="now">Milliseconds of a clock that only sweeps read.</param>
     /// <returns>False when there is nothing left to look after.</returns>
-    public bool Sweep()
+    public bool Sweep(long now)
     {
         List<DirectConnection>? dead = null;
         lock (_gate)
         {
             foreach (var connection in _all)
             {
-                if (connection.Exchange is { } exchange && !connection.WaitsForClient && connection.StillFor > connection.IdleLimit)
+                // In this order: an exchange that begins, and a client that reads on, have moved before they say so.
+                if (connection.Exchange is { } exchange && !connection.WaitsForClient && connection.StillFor(now) > connection.IdleLimit)
                 {
                     connection.Abort(exchange, AbortReason.Idle);
                 }
@@ -137,7 +139,8 @@ internal sealed class DirectConnections(Uri address)
             for (var i = 0; i < Math.Min(MostAsked, _idle.Count); i++)
             {
                 var connection = _idle[_asked = (_asked + 1) % _idle.Count];
-                if (connection.StillFor > MostIdleMilliseconds || (connection.StillFor > 1000 && connection.IsStale()))
+                var stillFor = connection.StillFor(now);
+                if (stillFor > MostIdleMilliseconds || (stillFor > 1000 && connection.IsStale()))
                 {
                     (dead ??= []).Add(connection);
                     _idle.Remove(connection);

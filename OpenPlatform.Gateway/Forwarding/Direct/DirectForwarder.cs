@@ -21,16 +21,25 @@ internal sealed class DirectForwarder : IDisposable
     /// <summary>Bytes per second, Kestrel's own <c>MinResponseDataRate</c>; it gives credit for what the client has read before, this does not.</summary>
     private const int LeastClientPace = 240;
 
+    /// <summary>What a sweep that came late counts for at most: a gateway that was frozen, or had no thread to spare, did not hear what was said meanwhile.</summary>
+    private const long MostBetweenSweeps = 200;
+
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<DirectConnections, bool> _inUse = new();
     private readonly TimeSpan _connectTimeout;
-    private readonly Timer _sweep;
+    private readonly TimeProvider _time;
+    private readonly Lock _sweeping = new();
+    private readonly ITimer _sweep;
+    private long _sweptAt;
+    private long _heard;
 
-    public DirectForwarder(IOptions<ForwardingOptions> options)
+    public DirectForwarder(IOptions<ForwardingOptions> options, TimeProvider time)
     {
         _connectTimeout = options.Value.ConnectTimeout;
-        _sweep = new(static forwarder => ((DirectForwarder)forwarder!).Sweep(), this, SweepEvery, SweepEvery);
+        _time = time;
+        _sweptAt = time.GetTimestamp();
+        _sweep = time.CreateTimer(static forwarder => ((DirectForwarder)forwarder!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
     /// <summary>Those that have connections.</summary>
@@ -173,6 +182,24 @@ internal sealed class DirectForwarder : IDisposable
         }
     }
 
+    /// <summary>Ends what has been silent for too long, ten times a second.</summary>
+    public void Sweep()
+    {
+        lock (_sweeping)
+        {
+            var sweptAt = _time.GetTimestamp();
+            _heard += Math.Min((long)_time.GetElapsedTime(_sweptAt, sweptAt).TotalMilliseconds, MostBetweenSweeps);
+            _sweptAt = sweptAt;
+            foreach (var (connections, _) in _inUse)
+            {
+                if (!connections.Sweep(_heard) && _inUse.TryRemove(connections, out var _) && connections.Open > 0)
+                {
+                    _inUse.TryAdd(connections, true); // somebody connected between the two
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         _sweep.Dispose();
@@ -199,7 +226,11 @@ internal sealed class DirectForwarder : IDisposable
         }
 
         answer.CopyTo(response.Headers);
-        request.Answered();
+        if (!request.TryAnswer())
+        {
+            throw new IOException(GatewayTransformer.TooLate);
+        }
+
         GatewayTransformer.Prepare(context, request);
         return true;
     }
@@ -332,17 +363,5 @@ internal sealed class DirectForwarder : IDisposable
     {
         request.ForwardFailure = connect && failure is SocketException ? new HttpRequestException(HttpRequestError.ConnectionError, failure.Message, failure) : failure;
         return error;
-    }
-
-    private void Sweep()
-    {
-        DirectClock.Advance();
-        foreach (var (connections, _) in _inUse)
-        {
-            if (!connections.Sweep() && _inUse.TryRemove(connections, out var _) && connections.Open > 0)
-            {
-                _inUse.TryAdd(connections, true); // somebody connected between the two
-            }
-        }
     }
 }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using OpenPlatform.Gateway.Forwarding.Direct;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -111,6 +113,66 @@ public sealed class TimeoutTests
         }
 
         Assert.Equal(0, await body.ReadAsync(buffer, Stop));
+    }
+
+    [Fact]
+    public async Task Only_silence_that_the_gateway_has_listened_to_counts_as_idle()
+    {
+        var time = new ManualTime();
+        var go = new SemaphoreSlim(0);
+        await using var backend = await TestBackend.StartAsync(async context =>
+        {
+            for (var i = 0; ; i++)
+            {
+                await context.Response.WriteAsync("x", context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+                await go.WaitAsync(context.RequestAborted);
+            }
+        });
+        await using var catalog = await TestCatalog.StartAsync(TestSnapshot.Create([backend.Address]).WithPolicies(new() { Timeouts = new(IdleMilliseconds: 2000) }));
+        await using var gateway = await GatewayHost.StartAsync(catalog, time);
+        using var client = gateway.Client();
+        var forwarder = gateway.Services.GetRequiredService<DirectForwarder>();
+
+        // Nobody has swept for a minute: the thread that does was not given to it, or the whole process stood still.
+        time.Advance(TimeSpan.FromMinutes(1));
+        using var response = await client.GetAsync("/orders/v1/orders", HttpCompletionOption.ResponseHeadersRead, Stop);
+        await using var body = await response.Content.ReadAsStreamAsync(Stop);
+        var buffer = new byte[1];
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(1, await body.ReadAsync(buffer, Stop));
+            time.Advance(TimeSpan.FromMinutes(1));
+            forwarder.Sweep();
+            forwarder.Sweep();
+            go.Release();
+        }
+
+        // What moves is looked at often, and lives; then it is silent and looked at as often.
+        for (var i = 0; i < 60; i++)
+        {
+            Assert.Equal(1, await body.ReadAsync(buffer, Stop));
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            forwarder.Sweep();
+            go.Release();
+        }
+
+        Assert.Equal(1, await body.ReadAsync(buffer, Stop));
+        var silence = body.ReadAsync(buffer, Stop).AsTask();
+        for (var i = 0; i < 19; i++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            forwarder.Sweep();
+        }
+
+        Assert.False(silence.IsCompleted);
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            forwarder.Sweep();
+            return silence.IsCompleted;
+        });
+        await Assert.ThrowsAnyAsync<IOException>(() => silence);
     }
 
     [Fact]
