@@ -20,14 +20,15 @@ public sealed partial class AlertTests
         Assert.SkipWhen(!File.Exists("/usr/bin/promtool") && Environment.GetEnvironmentVariable("CI") != "true", "Needs promtool (Debian package prometheus).");
         await PromtoolAsync("check", "rules", "alerts.yaml");
         await PromtoolAsync("test", "rules", "alerts.test.yaml");
+        await PromtoolAsync("test", "rules", "alerts.days.test.yaml");
     }
 
     [Fact]
     public void Every_alert_is_tested_both_ways_but_where_one_window_is_enough()
     {
         var alerts = Rules("alert").ToArray();
-        var tests = Read("alerts.test.yaml").Children["tests"] as YamlSequenceNode;
-        var checks = tests!.Children.SelectMany(t => ((YamlSequenceNode)t["alert_rule_test"]).Children).Cast<YamlMappingNode>()
+        var tests = new[] { "alerts.test.yaml", "alerts.days.test.yaml" }.SelectMany(static file => ((YamlSequenceNode)Read(file).Children["tests"]).Children);
+        var checks = tests.SelectMany(t => ((YamlSequenceNode)t["alert_rule_test"]).Children).Cast<YamlMappingNode>()
             .Select(c => (Name: c.Children["alertname"].ToString(), Speaks: c.Children.ContainsKey("exp_alerts"))).ToArray();
 
         Assert.Equal(alerts.Order(), checks.Where(c => c.Speaks).Select(c => c.Name).Distinct().Order());
