@@ -7,6 +7,7 @@ using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
+[Collection(Beside.Name)]
 public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
 {
     /// <summary>Tables whose rows are no decision of anybody. Whoever adds a table either audits it or says here why not.</summary>

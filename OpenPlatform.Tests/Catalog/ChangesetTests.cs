@@ -8,6 +8,7 @@ using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
+[Collection(Beside.Name)]
 public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private string _connection = "";

@@ -7,6 +7,7 @@ using OpenPlatform.Tests.Fixtures;
 namespace OpenPlatform.Tests.Catalog;
 
 /// <summary>Plans and applications in changesets: what is exported is what is put.</summary>
+[Collection(Beside.Name)]
 public sealed class DeclaredPartnersTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private const string Key = "declared-key-0123456789";

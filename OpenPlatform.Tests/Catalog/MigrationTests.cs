@@ -7,6 +7,7 @@ using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
+[Collection(Beside.Name)]
 public sealed class MigrationTests(SharedPostgres postgres)
 {
     private static readonly Migration First = new(1, "0001_first.sql", "create table first (id integer);\ninsert into first values (1);");

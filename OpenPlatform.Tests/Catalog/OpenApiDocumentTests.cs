@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using OpenPlatform.Tests.Architecture;
+using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Protocols;
 
 namespace OpenPlatform.Tests.Catalog;
 
+[Collection(Beside.Name)]
 public sealed class OpenApiDocumentTests(CatalogFixture fixture) : IClassFixture<CatalogFixture>
 {
     private const string Linter = "@stoplight/spectral-cli@6.16.3";

@@ -5,6 +5,7 @@ using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
+[Collection(Beside.Name)]
 public sealed class SeedTests(SharedPostgres postgres)
 {
     private const string DemoKey = "opk_demo0123456789ABCDEFGHIJKLMNOPQRSTUV";

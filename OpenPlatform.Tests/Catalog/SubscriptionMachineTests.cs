@@ -6,10 +6,12 @@ using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
 using OpenPlatform.Catalog.Subscriptions;
+using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
 /// <summary>The life of a subscription, as a machine that random moves cannot break: neither through the service nor past it in the database.</summary>
+[Collection(Beside.Name)]
 public sealed class SubscriptionMachineTests(CatalogFixture fixture) : IClassFixture<CatalogFixture>
 {
     private static readonly SubscriptionMove[] Moves = Enum.GetValues<SubscriptionMove>();

@@ -173,5 +173,5 @@ internal sealed partial class AppHostProcess : IAsyncDisposable
     private static partial Regex DashboardLine();
 }
 
-[CollectionDefinition(AppHostProcess.Collection, DisableParallelization = true)]
+[CollectionDefinition(AppHostProcess.Collection)]
 public sealed class AppHostProcessDefinition;

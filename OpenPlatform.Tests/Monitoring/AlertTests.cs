@@ -2,11 +2,13 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using OpenPlatform.Tests.Architecture;
+using OpenPlatform.Tests.Fixtures;
 using YamlDotNet.RepresentationModel;
 
 namespace OpenPlatform.Tests.Monitoring;
 
 /// <summary>The alert rules and the dashboard that are published with the platform.</summary>
+[Collection(Beside.Name)]
 public sealed partial class AlertTests
 {
     private static readonly string Folder = Path.Combine(Repository.Root, "OpenPlatform.AppHost", "Monitoring");

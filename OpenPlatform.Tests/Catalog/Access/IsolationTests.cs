@@ -11,6 +11,7 @@ using OpenPlatform.Tests.Fixtures;
 namespace OpenPlatform.Tests.Catalog.Access;
 
 /// <summary>Two partners, each with everything a partner can have. Neither gets to see or touch anything of the other.</summary>
+[Collection(Beside.Name)]
 public sealed partial class IsolationTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private string _connection = "";

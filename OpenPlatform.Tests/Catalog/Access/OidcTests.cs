@@ -10,6 +10,7 @@ using OpenPlatform.Tests.Fixtures;
 namespace OpenPlatform.Tests.Catalog.Access;
 
 /// <summary>People who come in with tokens of an identity provider: a real server with discovery and keys.</summary>
+[Collection(Beside.Name)]
 public sealed class OidcTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private const string Audience = "openplatform-admin";

@@ -11,6 +11,7 @@ using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Catalog.Jobs;
 
+[Collection(Beside.Name)]
 public sealed class FencingTests(SharedPostgres postgres)
 {
     private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

@@ -12,6 +12,7 @@ namespace OpenPlatform.Tests.Catalog.Usage;
 /// Gateways, the catalog, Postgres and Redis are killed (SIGKILL) one after the other, in an order that a seed decides, while callers call. Afterwards
 /// the units billed are the answers served. <c>OPENPLATFORM_KILLS</c> sets how many, <c>OPENPLATFORM_SEED</c> repeats a run.
 /// </summary>
+[Collection(Beside.Name)]
 public sealed class KillTests(RedisServerFixture redis, ITestOutputHelper output) : IClassFixture<RedisServerFixture>, IAsyncLifetime
 {
     private const int Callers = 4;

@@ -11,6 +11,7 @@ using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Catalog.Webhooks;
 
+[Collection(Beside.Name)]
 public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
 {
     private static readonly (string, string?)[] Quick =

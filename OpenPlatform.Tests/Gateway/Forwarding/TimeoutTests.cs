@@ -142,8 +142,8 @@ public sealed class TimeoutTests
         for (var i = 0; i < 3; i++)
         {
             Assert.Equal(1, await body.ReadAsync(buffer, Stop));
+            forwarder.Sweep(); // has seen it move
             time.Advance(TimeSpan.FromMinutes(1));
-            forwarder.Sweep();
             forwarder.Sweep();
             go.Release();
         }

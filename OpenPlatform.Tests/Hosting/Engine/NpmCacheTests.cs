@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using Aspire.Hosting;
 using OpenPlatform.Hosting;
+using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Hosting.LocalServers;
 
 namespace OpenPlatform.Tests.Hosting.Engine;
 
+[Collection(Beside.Name)]
 public sealed class NpmCacheTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

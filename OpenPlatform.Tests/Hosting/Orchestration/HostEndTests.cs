@@ -5,10 +5,12 @@ using Aspire.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using OpenPlatform.Hosting;
+using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Hosting.Orchestration;
 
 /// <summary>However an AppHost ends, nothing of it is left: no process, no folder.</summary>
+[Collection(Beside.Name)]
 public sealed class HostEndTests
 {
     private const string FileVariable = "OPENPLATFORM_TEST_HOST_FILE";

@@ -3,10 +3,12 @@ using System.Net;
 using System.Net.Sockets;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
+using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Hosting.Orchestration;
 
 /// <summary>Whole small applications on the real orchestrator.</summary>
+[Collection(Beside.Name)]
 public sealed class OrchestratorTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

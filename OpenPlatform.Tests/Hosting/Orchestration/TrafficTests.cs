@@ -3,10 +3,12 @@ using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using OpenPlatform.Hosting;
 using OpenPlatform.Hosting.Orchestration;
+using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Hosting.Orchestration;
 
 /// <summary>Readiness decides traffic: what clients of the shared address notice of what happens behind it.</summary>
+[Collection(Beside.Name)]
 public sealed class TrafficTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
