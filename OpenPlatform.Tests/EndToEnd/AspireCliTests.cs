@@ -32,6 +32,7 @@ public sealed class AspireCliTests
                 ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
             start.Environment["HOME"] = home;
             start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+            start.Environment["ASPIRE_CLI_START_TIMEOUT"] = "180"; // seconds, as long as this test waits: the tool looks first whether everything is built
             start.Environment["ASPIRE_CLI_TELEMETRY_OPTOUT"] = start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "true";
             start.Environment["OPENPLATFORM_DEMO_KEY"] = Key;
         });
