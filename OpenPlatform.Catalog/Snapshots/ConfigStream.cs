@@ -16,10 +16,6 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
     /// <summary>Gateways give up on a catalog that is silent for three times as long.</summary>
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(5);
 
-    /// <summary>The first revision goes out at once; what comes within so long after it goes out as one step. What a storm of changes costs a gateway, which has
-    /// requests to answer, is bounded.</summary>
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
-
     /// <summary>Shards that are held in memory at once while everything is sent.</summary>
     private const int ShardsAtOnce = 32;
 
@@ -59,6 +55,7 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
     private async Task FollowAsync(PipeWriter body, ShardHashes sent, CancellationToken stop)
     {
         SignedManifest? seen = null;
+        var pace = new StepPace(time);
         while (true)
         {
             var next = feed.NextAsync(seen, stop);
@@ -77,7 +74,7 @@ internal sealed class ConfigStream(ConfigFeed feed, IHostApplicationLifetime lif
             seen = await next;
             await SendAsync(body, seen, sent, stop);
             sent = seen.Manifest.Shards;
-            await Task.Delay(Gathering, time, stop);
+            await Task.Delay(pace.AfterStep(), time, stop);
         }
     }
 
