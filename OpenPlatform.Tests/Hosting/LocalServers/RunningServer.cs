@@ -65,8 +65,20 @@ internal sealed class RunningServer : IAsyncDisposable
         Assert.False(_process.HasExited, $"ended with {(_process.HasExited ? _process.ExitCode : 0)}\n{_log}");
     }
 
-    /// <summary>The command line of the process and of all its descendants.</summary>
-    public string CommandLines() => string.Join('\n', Family(Pid).Select(pid => File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' ')));
+    /// <summary>The command line of the process and of all its descendants; of those that ended meanwhile (Postgres starts helpers that come and go) nothing.</summary>
+    public string CommandLines() => string.Join('\n', Family(Pid).Select(CommandLine));
+
+    private static string CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' ');
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
 
     public static IReadOnlyList<int> Family(int pid)
     {
@@ -81,7 +93,17 @@ internal sealed class RunningServer : IAsyncDisposable
         }
     }
 
-    public static bool IsAlive(int pid) => File.Exists($"/proc/{pid}/stat") && File.ReadAllText($"/proc/{pid}/stat").Split(") ")[^1][0] != 'Z';
+    public static bool IsAlive(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/stat").Split(") ")[^1][0] != 'Z';
+        }
+        catch (IOException)
+        {
+            return false; // ended, perhaps just now
+        }
+    }
 
     /// <summary>As DCP stops: SIGTERM, and 6 s to obey.</summary>
     public async Task StopAsync()
