@@ -92,7 +92,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
 
             report.StandsAt(application.Value.Id, item.Pointer);
             await PutCredentialsAsync(change, application.Value, declared, item, report);
-            await PutSubscriptionsAsync(change, application.Value, declared, versions, plans, item, report);
+            await DeclaredSubscriptions.PutAsync(change, application.Value, declared.Subscriptions ?? [], versions, plans, item, report);
         }
 
         if (together.Count > 0)
@@ -110,7 +110,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
                 select a.id from applications a join organizations o on o.id = a.organization_id
                 join unnest(@Organizations, @Applications) as named (organization, application) on o.name = named.organization and a.name = named.application
                 """, PairsOf([name.Name])));
-            await CancelAsync(change, id, new HashSet<Guid>());
+            await DeclaredSubscriptions.CancelAsync(change, id, new HashSet<Guid>());
             if ((await ApplicationStore.DeleteAsync(change, id, IfMatch.Any)).Problem is { } problem)
             {
                 report.Problem(name.Pointer, $"application {name.Name}: {problem.Detail ?? problem.Errors[0].Detail}");
@@ -140,7 +140,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
                 }
             }
 
-            subscriptions.AddRange(Named(change, applications[n], declared, versions, plans, item, report));
+            subscriptions.AddRange(DeclaredSubscriptions.Named(change, applications[n], declared.Subscriptions ?? [], versions, plans, item, report));
         }
 
         if (credentials.Count > 0)
@@ -157,7 +157,7 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             var outcomes = await SubscriptionStore.InsertAllAsync(change, [.. subscriptions.Select(static put => put.Request)], organizations);
             for (var i = 0; i < outcomes.Count; i++)
             {
-                Report(outcomes[i].Problem is null ? await ReachAsync(change, outcomes[i].Value, subscriptions[i]) : outcomes[i], subscriptions[i].At, report);
+                DeclaredSubscriptions.Report(outcomes[i].Problem is null ? await DeclaredSubscriptions.ReachAsync(change, outcomes[i].Value, subscriptions[i]) : outcomes[i], subscriptions[i].At, report);
             }
         }
     }
@@ -245,116 +245,6 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
             and hash is not distinct from @Hash and thumbprint is not distinct from @Thumbprint and key is not distinct from @Key)
         """, new { application.Id, type, material.Hash, material.Thumbprint, material.Key });
 
-    private static async Task PutSubscriptionsAsync(
-        ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
-    {
-        var live = (await change.Connection.QueryAsync<(Guid VersionId, Guid Id)>(change.Sql(
-            "select version_id, id from subscriptions where application_id = @Id and state in ('pending', 'active', 'paused')", new { application.Id }))).ToDictionary(static row => row.VersionId, static row => row.Id);
-        foreach (var named in Named(change, application, declared, versions, plans, item, report))
-        {
-            var subscription = live.TryGetValue(named.Request.VersionId!.Value, out var id) ? await SubscriptionStore.LockAsync(change, id) : await SubscriptionStore.InsertAsync(change, named.Request);
-            Report(subscription.Problem is null ? await ReachAsync(change, subscription.Value, named) : subscription, named.At, report);
-        }
-
-        await CancelAsync(change, application.Id, (declared.Subscriptions ?? []).Select(subscription => versions.GetValueOrDefault(subscription?.Api ?? "")).ToHashSet());
-    }
-
-    /// <summary>Takes a live subscription to where it is declared to be, by the moves that the verbs make.</summary>
-    private static async Task<Outcome<Subscription>> ReachAsync(ConfigChange change, Subscription subscription, NamedSubscription named)
-    {
-        // Asking for the plan that waits already is no other wish; a plan that waits beside the one in force is exported as such.
-        var (plan, asked) = (named.Request.PlanId!.Value, named.PendingPlan);
-        Guid?[] wishes = asked is null
-            ? [(subscription.PendingPlanId ?? subscription.PlanId) == plan ? null : plan]
-            : [subscription.PlanId == plan ? null : plan, subscription.PendingPlanId == asked ? null : asked];
-        var state = named.State ?? (subscription.State == SubscriptionState.Paused ? SubscriptionState.Active : subscription.State);
-        if (state is SubscriptionState.Cancelled or SubscriptionState.Rejected || (state == SubscriptionState.Pending && subscription.State != state))
-        {
-            return CatalogProblem.Invalid(new ProblemError("/state", $"cannot be declared: it is {subscription.State.ToString().ToLowerInvariant()}, and may become active or paused; what is not declared at all is cancelled"));
-        }
-
-        List<Func<Guid, Task<Outcome<Subscription>>>> moves = [];
-        moves.AddRange(wishes[..1].OfType<Guid>().Select(Choose));
-        if (subscription.State == SubscriptionState.Pending && state != SubscriptionState.Pending)
-        {
-            moves.Add(Move(SubscriptionMove.Approve));
-        }
-
-        moves.AddRange(wishes[1..].OfType<Guid>().Select(Choose));
-        if (state != subscription.State && state != SubscriptionState.Pending)
-        {
-            moves.Add(Move(state == SubscriptionState.Paused ? SubscriptionMove.Pause : SubscriptionMove.Resume));
-        }
-
-        Outcome<Subscription> reached = subscription;
-        foreach (var move in moves)
-        {
-            reached = await move(subscription.Id);
-            if (reached.Problem is not null)
-            {
-                break;
-            }
-        }
-
-        return reached;
-
-        Func<Guid, Task<Outcome<Subscription>>> Choose(Guid chosen) => id => SubscriptionStore.ChangePlanAsync(change, id, chosen, IfMatch.Any);
-
-        Func<Guid, Task<Outcome<Subscription>>> Move(SubscriptionMove move) => id => SubscriptionStore.MoveAsync(change, id, move, IfMatch.Any);
-    }
-
-    /// <summary>What is declared, with ids in place of names; what names nothing is left out, with the reason in <paramref name="report"/>.</summary>
-    private static IReadOnlyList<NamedSubscription> Named(
-        ConfigChange change, Application application, Declared declared, Dictionary<string, Guid> versions, Dictionary<string, Guid> plans, DeclaredItem item, DeclaredReport report)
-    {
-        var wanted = new HashSet<Guid>();
-        var named = new List<NamedSubscription>();
-        for (var i = 0; i < declared.Subscriptions?.Count; i++)
-        {
-            var at = $"{item.Pointer}/subscriptions/{i}";
-            var subscription = declared.Subscriptions[i];
-            if (subscription?.Api is not { } api || !versions.TryGetValue(api, out var version) || !wanted.Add(version))
-            {
-                report.Problem($"{at}/api", "must name an API version, such as orders/v1, once");
-            }
-            else if (subscription.Plan is not { } name || !plans.TryGetValue(name, out var plan))
-            {
-                report.Problem($"{at}/plan", $"names no plan: {subscription.Plan}");
-            }
-            else if (subscription.PendingPlan is { } asked && !plans.ContainsKey(asked))
-            {
-                report.Problem($"{at}/pendingPlan", $"names no plan: {asked}");
-            }
-            else
-            {
-                // Who may decide says it by declaring it: what is exported of one catalog comes out the same in another.
-                named.Add(new(
-                    new(application.Id, version, plan, AllowDeprecated: change.Caller.May(Permission.DecideSubscriptions)) { Waits = subscription.State == SubscriptionState.Pending },
-                    subscription.State, subscription.PendingPlan is { } pending ? plans[pending] : null, at));
-            }
-        }
-
-        return named;
-    }
-
-    private static void Report(Outcome<Subscription> outcome, string at, DeclaredReport report)
-    {
-        foreach (var error in outcome.Problem?.Errors ?? [])
-        {
-            report.Problem(error.Pointer == "/planId" ? $"{at}/plan" : error.Pointer == "/versionId" ? $"{at}/api" : error.Pointer == "/state" ? $"{at}/state" : at, error.Detail);
-        }
-    }
-
-    private static async Task CancelAsync(ConfigChange change, Guid application, IReadOnlySet<Guid> keptVersions)
-    {
-        var live = await change.Connection.QueryAsync<(Guid Id, Guid VersionId)>(change.Sql(
-            "select id, version_id from subscriptions where application_id = @application and state in ('pending', 'active', 'paused')", new { application }));
-        foreach (var subscription in live.Where(subscription => !keptVersions.Contains(subscription.VersionId)))
-        {
-            await SubscriptionStore.MoveAsync(change, subscription.Id, SubscriptionMove.Cancel, IfMatch.Any);
-        }
-    }
-
     /// <summary>
     /// What <c>acme/shop</c> may stand for, as two columns: by the two names there is an index, by what they make together there is none. Names of applications
     /// may have slashes, those of organizations might once; so each slash may be the one between.
@@ -393,11 +283,4 @@ internal sealed class DeclaredApplications(IOptions<CatalogOptions> options, Env
         // The generated text would print the key.
         public override string ToString() => $"credential {Name}";
     }
-
-    /// <param name="State">Null: as the plan says, active or waiting for approval; a pause ends.</param>
-    /// <param name="PendingPlan">The plan that was asked for and waits for approval.</param>
-    private sealed record DeclaredSubscription(string? Api = null, string? Plan = null, SubscriptionState? State = null, string? PendingPlan = null);
-
-    /// <param name="At">Where it stands in the request.</param>
-    private sealed record NamedSubscription(SubscriptionRequest Request, SubscriptionState? State, Guid? PendingPlan, string At);
 }

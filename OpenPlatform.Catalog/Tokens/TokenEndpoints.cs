@@ -121,6 +121,7 @@ internal static class TokenEndpoints
                 return OAuthError.InvalidGrant("the token was issued to another client");
             }
 
+            // Ten minutes longer: gateways may allow as much for clocks that differ.
             await changes.ApplyAsync<bool>(async change =>
             {
                 await change.Connection.ExecuteAsync(change.Sql(

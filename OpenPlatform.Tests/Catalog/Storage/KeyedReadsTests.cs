@@ -30,24 +30,17 @@ public sealed class KeyedReadsTests(SharedPostgres postgres) : IAsyncLifetime
     {
         var ids = (await IdsAsync())[..7];
         var things = Things;
-        Task<Thing?> first;
-        Task<Thing?>[] others;
-        await using (var connection = await _database.OpenConnectionAsync(Stop))
+        Task<Thing?>[] others = [];
+        var first = await WhileOneIsUnderWayAsync(things, ids[0], async () =>
         {
-            await using var held = await connection.BeginTransactionAsync(Stop);
-            await connection.ExecuteAsync("lock table things in access exclusive mode", transaction: held);
-            first = things.FindOrNullAsync(ids[0]);
-            await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 1);
             others = [.. ids.Select(things.FindOrNullAsync)];
             Assert.Equal(1, await WaitingForLockAsync());
-            await held.CommitAsync(Stop);
-        }
+        });
 
-        var alone = await first;
         var together = await Task.WhenAll(others);
         Assert.Equal(ids, together.Select(static row => row!.Id));
         Assert.Single(together.Select(static row => row!.At).Distinct());
-        Assert.NotEqual(alone!.At, together[0]!.At);
+        Assert.NotEqual(first!.At, together[0]!.At);
     }
 
     [Fact]
@@ -55,22 +48,15 @@ public sealed class KeyedReadsTests(SharedPostgres postgres) : IAsyncLifetime
     {
         var ids = await IdsAsync();
         var things = Things;
-        Task<Thing?> first;
-        Task<Thing?>[] others;
-        await using (var connection = await _database.OpenConnectionAsync(Stop))
+        Task<Thing?>[] others = [];
+        await WhileOneIsUnderWayAsync(things, ids[0], async () =>
         {
-            await using var held = await connection.BeginTransactionAsync(Stop);
-            await connection.ExecuteAsync("lock table things in access exclusive mode", transaction: held);
-            first = things.FindOrNullAsync(ids[0]);
-            await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 1);
             others = [.. ids[..8].Select(things.FindOrNullAsync)];
             await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 2);
             others = [.. others, .. ids[8..].Select(things.FindOrNullAsync)];
             Assert.Equal(2, await WaitingForLockAsync());
-            await held.CommitAsync(Stop);
-        }
+        });
 
-        await first;
         var found = await Task.WhenAll(others);
         Assert.Equal(ids, found.Select(static row => row!.Id));
         Assert.Equal([8, 12], found.GroupBy(static row => row!.At).Select(static statement => statement.Count()).Order());
@@ -145,6 +131,23 @@ public sealed class KeyedReadsTests(SharedPostgres postgres) : IAsyncLifetime
             }));
             Assert.Equal(Enumerable.Range(0, 100).Select(static n => n % 2 == 0 ? HttpStatusCode.OK : HttpStatusCode.NotFound), statuses);
         }
+    }
+
+    /// <summary>What the first read found, which waits for the table until <paramref name="act"/> is through.</summary>
+    private async Task<Thing?> WhileOneIsUnderWayAsync(KeyedReads<Guid, Thing> things, Guid id, Func<Task> act)
+    {
+        Task<Thing?> first;
+        await using (var connection = await _database.OpenConnectionAsync(Stop))
+        {
+            await using var held = await connection.BeginTransactionAsync(Stop);
+            await connection.ExecuteAsync("lock table things in access exclusive mode", transaction: held);
+            first = things.FindOrNullAsync(id);
+            await Eventually.TrueAsync(async () => await WaitingForLockAsync() == 1);
+            await act();
+            await held.CommitAsync(Stop);
+        }
+
+        return await first;
     }
 
     private async Task<Guid[]> IdsAsync()
