@@ -28,12 +28,13 @@ ServiceStart.Prepare(typeof(CatalogApp).Assembly);
 var builder = WebApplication.CreateBuilder(args);
 builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true); // a request goes on where it was read
 builder.AddServiceDefaults();                   // telemetry, health, discovery
+builder.AddRequestTraces();                     // trace ids where they are needed
 builder.AddRedisClient("redis");                // revisions are announced there
 
 builder.Services
     .AddCatalogOptions()                        // tokens and pepper, checked at start
     .AddProblems()                              // RFC 9457 for whatever goes wrong
-    .AddBearerTokens()                          // roles, gateways, nobody else
+    .AddAccess()                                // roles, gateways, nobody else
     .AddAccounts()                              // machines by token, people by password
     .AddOidc()                                  // people by the identity provider
     .AddStorage()                               // Postgres and its migrations
@@ -79,15 +80,15 @@ if (VerifyAuditCommand.IsAsked(args))
 }
 
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
+app.UseRequestTraces();                         // the audit names the trace
 app.UseOptionalBodies();                        // what may be absent is
 app.UseRouting();
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404
-app.UseAuthentication();
-app.UseAuthorization();                         // no token -> 401, not one's role  -> 403
+app.UseAccess();                                // no token -> 401, not one's role  -> 403
 app.UseStorageGate();                           // no database yet                  -> 503
 app.UseIdempotency("/admin");                   // another body -> 422, still running -> 409
 
-var admin = app.MapGroup("/admin/v1").RequireAuthorization(Permissions.Policy).RequireStorage();
+var admin = app.MapGroup("/admin/v1").RequireStorage();
 admin.MapApis();
 admin.MapBackends();
 admin.MapConfigRevisions();
@@ -106,7 +107,7 @@ admin.MapJobs();
 admin.MapChangesets();
 admin.MapWebhooks();
 
-var gateways = app.MapGroup("").RequireAuthorization(BearerTokens.Gateway).RequireStorage().ExcludeFromDescription();
+var gateways = app.MapGroup("").ForGateways().RequireStorage().ExcludeFromDescription();
 gateways.MapSnapshots();
 gateways.MapAcknowledgements();
 gateways.MapUsageIntake();

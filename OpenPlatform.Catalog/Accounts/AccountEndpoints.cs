@@ -103,7 +103,7 @@ internal static class AccountEndpoints
 
     private static async Task<IResult> Logout(HttpContext context, SessionStore sessions, IOptions<CatalogOptions> options, CancellationToken cancellationToken)
     {
-        if (BearerTokenHandler.PresentedOrNull(context.Request) is { } token && BearerSecret.HashOrNull(options.Value.KeyPepperBytes, token) is { } hash)
+        if (context.Request.Headers.Authorization is [{ } header] && PresentedToken.SecretOrNull(header) is { } token && BearerSecret.HashOrNull(options.Value.KeyPepperBytes, token) is { } hash)
         {
             await sessions.EndAsync(hash, cancellationToken);
         }

@@ -18,7 +18,7 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, IdempotencySto
     public const int MaxKeyLength = 255;
 
     public Task InvokeAsync(HttpContext context) =>
-        HttpMethods.IsPost(context.Request.Method) && context.Request.Headers[Header] is { Count: > 0 } keys && Caller.Of(context.User) is { Roles.Count: > 0 } caller && storage.IsReady
+        HttpMethods.IsPost(context.Request.Method) && context.Request.Headers[Header] is { Count: > 0 } keys && Caller.Of(context) is { Roles.Count: > 0 } caller && storage.IsReady
             ? InvokeAsync(context, caller, keys)
             : next(context);
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -93,7 +92,7 @@ public sealed record CatalogProblem(int Status, string Code, string Title, strin
         }
 
         var body = new ProblemBody("urn:openplatform:problem:" + Code, Title, Status, Detail,
-            Activity.Current?.TraceId.ToHexString() ?? httpContext.TraceIdentifier, Errors.Count == 0 ? null : Errors);
+            RequestTraces.IdOf(httpContext), Errors.Count == 0 ? null : Errors);
         return response.WriteAsJsonAsync(body, Json, "application/problem+json", httpContext.RequestAborted);
     }
 }

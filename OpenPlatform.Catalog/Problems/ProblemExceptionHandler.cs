@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -18,6 +19,7 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
             return true;
         }
 
+        using var activity = Activity.Current is null ? RequestTraces.Begin(httpContext) : null; // the log and the answer name the same trace
         var problem = exception switch
         {
             BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
@@ -36,7 +38,7 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         }
         else if (problem.Status >= StatusCodes.Status500InternalServerError)
         {
-            LogUnexpected(exception, httpContext.Request.Method, httpContext.GetEndpoint()?.DisplayName);
+            LogUnexpected(exception, httpContext.Request.Method, httpContext.GetEndpoint()?.DisplayName, RequestTraces.IdOf(httpContext));
         }
 
         await problem.ExecuteAsync(httpContext);
@@ -90,6 +92,6 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
     [LoggerMessage(Level = LogLevel.Warning, Message = "Postgres does not answer: {Reason}")]
     private partial void LogDatabaseAway(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Endpoint} failed")]
-    private partial void LogUnexpected(Exception exception, string method, string? endpoint);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Endpoint} failed (trace {Trace})")]
+    private partial void LogUnexpected(Exception exception, string method, string? endpoint, string trace);
 }

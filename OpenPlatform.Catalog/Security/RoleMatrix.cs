@@ -38,6 +38,19 @@ internal static class RoleMatrix
     }.ToFrozenDictionary(static row => row.Permission, static row => row.Roles.ToFrozenSet());
 
     /// <summary>Whether one of <paramref name="roles"/> has <paramref name="permission"/>; what is not in the table, nobody has.</summary>
-    public static bool Allows(IReadOnlyList<Role> roles, Permission permission) =>
-        Holders.TryGetValue(permission, out var holders) && roles.Any(holders.Contains);
+    public static bool Allows(IReadOnlyList<Role> roles, Permission permission)
+    {
+        if (Holders.TryGetValue(permission, out var holders))
+        {
+            for (var i = 0; i < roles.Count; i++)
+            {
+                if (holders.Contains(roles[i]))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
 }
