@@ -15,7 +15,10 @@ namespace OpenPlatform.Catalog.Accounts;
 /// <param name="LastUsedOn">The last day on which somebody called with it, UTC; null: nobody has.</param>
 public sealed record AccessToken(
     Guid Id, string Name, IReadOnlyList<Role> Roles, Guid? OrganizationId, string Prefix, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt,
-    DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource;
+    DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource
+{
+    bool ICatalogResource.ShowsMoreThanEtag => LastUsedOn is not null;
+}
 
 /// <summary>The answer to the creation of a token: the only place where it is ever seen.</summary>
 /// <param name="Token">Goes into <c>Authorization: Bearer</c>. Keep it: it cannot be read again.</param>

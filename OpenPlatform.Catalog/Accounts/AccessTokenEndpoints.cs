@@ -12,7 +12,8 @@ internal static class AccessTokenEndpoints
         var tokens = admin.MapGroup("/tokens").WithTags("Access");
         tokens.MapPost("/", Create).Needs(Permission.WriteAccess).Creates<IssuedToken>("CreateToken", "Issues a token for a machine. The answer is the only place where it is shown.");
         tokens.MapGet("/", List).Needs(Permission.ReadAccess).Lists<AccessToken>("ListTokens", "Tokens, oldest first; never the tokens themselves.");
-        tokens.MapGet("/{id:guid}", Get).Needs(Permission.ReadAccess).Reads<AccessToken>("GetToken", "One token; never the token itself.");
+        tokens.MapById<AccessTokenStore, AccessToken>("token", static (tokens, id, _, cancellationToken) => tokens.FindOrNullAsync(id, cancellationToken))
+            .Needs(Permission.ReadAccess).Reads<AccessToken>("GetToken", "One token; never the token itself.");
         tokens.MapPost("/{id:guid}:revoke", Revoke).Needs(Permission.WriteAccess).Changes<AccessToken>("RevokeToken", "Makes the catalog refuse the token, for good.");
     }
 
@@ -23,18 +24,6 @@ internal static class AccessTokenEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, AccessTokenStore tokens, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => tokens.ListAsync(start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, AccessTokenStore tokens, HttpContext context, CancellationToken cancellationToken)
-    {
-        var found = await tokens.FindOrNullAsync(id, cancellationToken);
-        if (found?.LastUsedOn is not null)
-        {
-            // A use is no change, so the ETag does not tell of it: who has the token as it was yesterday gets the day as well.
-            context.Request.Headers.IfNoneMatch = default;
-        }
-
-        return ResourceAnswers.Found(found, "token", id);
-    }
 
     private static async Task<IResult> Revoke(Guid id, IfMatch ifMatch, AuditedWrites writes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await writes.ApplyAsync(change => AccessTokenStore.RevokeAsync(change, id, ifMatch), cancellationToken));

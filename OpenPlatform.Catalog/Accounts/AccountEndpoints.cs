@@ -22,7 +22,8 @@ internal static class AccountEndpoints
         var accounts = admin.MapGroup("/accounts").WithTags("Access");
         accounts.MapPost("/", Create).Needs(Permission.WriteAccess).Creates<Account>("CreateAccount", "Lets a person log in with a password.");
         accounts.MapGet("/", List).Needs(Permission.ReadAccess).Lists<Account>("ListAccounts", "Accounts, oldest first.");
-        accounts.MapGet("/{id:guid}", Get).Needs(Permission.ReadAccess).Reads<Account>("GetAccount", "One account.");
+        accounts.MapById<AccountStore, Account>("account", static (accounts, id, _, cancellationToken) => accounts.FindOrNullAsync(id, cancellationToken))
+            .Needs(Permission.ReadAccess).Reads<Account>("GetAccount", "One account.");
         accounts.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteAccess).Patches<Account, AccountPatch>("PatchAccount", "Changes roles, organization, or whether it may log in; ends its sessions.");
         accounts.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteAccess).Deletes("DeleteAccount", "Deletes an account and ends its sessions.");
         accounts.MapPost("/{id:guid}:setPassword", SetPassword).Needs(Permission.WriteAccess).Changes<Account>("SetPassword", "Gives an account another password and ends its sessions.");
@@ -52,9 +53,6 @@ internal static class AccountEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, AccountStore accounts, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => accounts.ListAsync(start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, AccountStore accounts, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await accounts.FindOrNullAsync(id, cancellationToken), "account", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, AuditedWrites writes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await writes.ApplyAsync(change => AccountStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

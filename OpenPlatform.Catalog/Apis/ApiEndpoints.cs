@@ -12,7 +12,8 @@ internal static class ApiEndpoints
         var apis = admin.MapGroup("/apis").WithTags("APIs");
         apis.MapPost("/", Create).Needs(Permission.WriteApis).Creates<Api>("CreateApi", "A new API with its first version, from a list of operations or an OpenAPI document.");
         apis.MapGet("/", List).Needs(Permission.ReadApis).Lists<Api>("ListApis", "APIs, oldest first.");
-        apis.MapGet("/{id:guid}", Get).Needs(Permission.ReadApis).Reads<Api>("GetApi", "One API with its versions.");
+        apis.MapById<ApiStore, Api>("API", static (apis, id, caller, cancellationToken) => apis.FindOrNullAsync(id, SeesDrafts(caller), cancellationToken))
+            .Needs(Permission.ReadApis).Reads<Api>("GetApi", "One API with its versions.");
         apis.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteApis).Deletes("DeleteApi", "Takes away an API of which nothing serves and that nobody was ever subscribed to.");
         apis.MapPost("/{id:guid}/versions", AddVersion).Needs(Permission.WriteApis).Changes<Api>("PublishVersion", "Another version of an API, in force at once or as a draft.");
         apis.MapGet("/{id:guid}/versions", ListVersions).Needs(Permission.ReadApis).Lists<ApiVersion>("ListVersions", "Versions of an API, oldest first.");
@@ -33,9 +34,6 @@ internal static class ApiEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, ApiStore apis, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => apis.ListAsync(start, SeesDrafts(caller), cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, ApiStore apis, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await apis.FindOrNullAsync(id, SeesDrafts(caller), cancellationToken), "API", id);
 
     private static async Task<IResult> Delete(Guid id, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Deleted(await changes.ApplyAsync<bool>(async change =>

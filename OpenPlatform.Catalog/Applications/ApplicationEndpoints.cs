@@ -12,7 +12,8 @@ internal static class ApplicationEndpoints
         var applications = admin.MapGroup("/applications").WithTags("Applications");
         applications.MapPost("/", Create).Needs(Permission.WriteApplications).Creates<Application>("CreateApplication", "Registers a calling program of a partner.");
         applications.MapGet("/", List).Needs(Permission.ReadApplications).Lists<Application>("ListApplications", "Applications, oldest first.");
-        applications.MapGet("/{id:guid}", Get).Needs(Permission.ReadApplications).Reads<Application>("GetApplication", "One application.");
+        applications.MapById<ApplicationStore, Application>("application", static (applications, id, caller, _) => applications.FindOrNullAsync(caller, id))
+            .Needs(Permission.ReadApplications).Reads<Application>("GetApplication", "One application.");
         applications.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteApplications).Patches<Application, ApplicationRequest>("ChangeApplication", "Changes its name and where it may call from.");
         applications.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteApplications).Deletes("DeleteApplication", "Deletes an application without live subscriptions, and its credentials.");
         applications.MapPost("/{id:guid}:suspend", Suspend).Needs(Permission.SuspendApplications).Changes<Application>("SuspendApplication", "Makes gateways refuse the application until it is resumed.");
@@ -26,9 +27,6 @@ internal static class ApplicationEndpoints
     private static Task<IResult> List(
         [AsParameters] PageQuery page, [Description("Only those of this organization.")] Guid? organization, Caller caller, ApplicationStore applications, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => applications.ListAsync(caller, organization, start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, ApplicationStore applications, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await applications.FindOrNullAsync(caller, id), "application", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => ApplicationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

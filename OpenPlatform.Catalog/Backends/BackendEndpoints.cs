@@ -11,7 +11,8 @@ internal static class BackendEndpoints
         var backends = admin.MapGroup("/backends").WithTags("Backends");
         backends.MapPost("/", Create).Needs(Permission.WriteBackends).Creates<Backend>("CreateBackend", "Registers what an API calls: a service with leased instances, fixed addresses, or both.");
         backends.MapGet("/", List).Needs(Permission.ReadBackends).Lists<Backend>("ListBackends", "Backends, oldest first.");
-        backends.MapGet("/{id:guid}", Get).Needs(Permission.ReadBackends).Reads<Backend>("GetBackend", "One backend.");
+        backends.MapById<BackendStore, Backend>("backend", static (backends, id, _, _) => backends.FindOrNullAsync(id))
+            .Needs(Permission.ReadBackends).Reads<Backend>("GetBackend", "One backend.");
         backends.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteBackends).Patches<Backend, BackendRequest>("PatchBackend", "Changes a backend; gateways have it with the next revision.");
         backends.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteBackends).Deletes("DeleteBackend", "Deletes a backend that no revision in force calls.");
     }
@@ -25,9 +26,6 @@ internal static class BackendEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, BackendStore backends, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => backends.ListAsync(start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, BackendStore backends, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await backends.FindOrNullAsync(id), "backend", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => BackendStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

@@ -23,7 +23,8 @@ internal static class ChangesetEndpoints
             .Creates<Changeset>("ApplyChangeset", "Puts and deletes, all or nothing; or, as a dry run, what that would change (200).")
             .Produces<Changeset>();
         changesets.MapGet("/", List).Needs(Permission.ReadConfiguration).Lists<ChangesetSummary>("ListChangesets", "Applied changesets, oldest first.");
-        changesets.MapGet("/{id:guid}", Get).Needs(Permission.ReadConfiguration).Reads<Changeset>("GetChangeset", "What one changeset changed.");
+        changesets.MapById<ChangesetStore, Changeset>("changeset", static (changesets, id, _, cancellationToken) => changesets.FindOrNullAsync(id, cancellationToken))
+            .Needs(Permission.ReadConfiguration).Reads<Changeset>("GetChangeset", "What one changeset changed.");
         admin.MapGet("/export", Export).Needs(Permission.ReadConfiguration).WithTags("Changesets")
             .Describe("Export", "The whole configuration as puts of a changeset, without secrets. Put back, it changes nothing.")
             .Produces<JsonObject>();
@@ -37,9 +38,6 @@ internal static class ChangesetEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, ChangesetStore changesets, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => changesets.ListAsync(start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, ChangesetStore changesets, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await changesets.FindOrNullAsync(id, cancellationToken), "changeset", id);
 
     private static async Task<IResult> Export(IEnumerable<IDeclaredKind> kinds, NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -44,7 +44,10 @@ public enum CredentialType
 /// <param name="LastUsedOn">The last day (UTC) on which a gateway or the token endpoint saw it; null: never.</param>
 public record Credential(
     Guid Id, Guid ApplicationId, CredentialType Type, string Name, string? Prefix, string? KeyId, string? Algorithm, string? Thumbprint, Guid? Replaces,
-    DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource;
+    DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, DateTimeOffset? RevokedAt, DateOnly? LastUsedOn, [property: JsonIgnore] long Etag) : ICatalogResource
+{
+    bool ICatalogResource.ShowsMoreThanEtag => LastUsedOn is not null;
+}
 
 /// <summary>The answer to the creation of a credential: the only place where a generated key or secret is ever seen.</summary>
 public sealed record IssuedCredential : Credential

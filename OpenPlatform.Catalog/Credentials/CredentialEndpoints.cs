@@ -15,7 +15,8 @@ internal static class CredentialEndpoints
         var credentials = admin.MapGroup("/credentials").WithTags("Credentials");
         credentials.MapPost("/", Create).Needs(Permission.IssueCredentials).Creates<IssuedCredential>("CreateCredential", "Issues a credential. The answer is the only place where a generated key or secret is shown.");
         credentials.MapGet("/", List).Needs(Permission.ReadCredentials).Lists<Credential>("ListCredentials", "Credentials, oldest first; never anything secret.");
-        credentials.MapGet("/{id:guid}", Get).Needs(Permission.ReadCredentials).Reads<Credential>("GetCredential", "One credential; never anything secret.");
+        credentials.MapById<CredentialStore, Credential>("credential", static (credentials, id, caller, _) => credentials.FindOrNullAsync(caller, id))
+            .Needs(Permission.ReadCredentials).Reads<Credential>("GetCredential", "One credential; never anything secret.");
         credentials.MapPost("/{id:guid}:rotate", Rotate).Needs(Permission.IssueCredentials).Changes<IssuedCredential>("RotateCredential", "Issues a credential in the place of this one, which counts until the overlap has passed.", StatusCodes.Status201Created);
         credentials.MapPost("/{id:guid}:revoke", Revoke).Needs(Permission.RevokeCredentials).Changes<Credential>("RevokeCredential", "Makes gateways refuse the credential, for good.");
     }
@@ -32,18 +33,6 @@ internal static class CredentialEndpoints
     private static Task<IResult> List(
         [AsParameters] PageQuery page, [Description("Only those of this application.")] Guid? application, Caller caller, CredentialStore credentials, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => credentials.ListAsync(caller, application, start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, CredentialStore credentials, HttpContext context)
-    {
-        var found = await credentials.FindOrNullAsync(caller, id);
-        if (found?.LastUsedOn is not null)
-        {
-            // A use is no change, so the ETag does not tell of it: who has the credential as it was yesterday gets the day as well.
-            context.Request.Headers.IfNoneMatch = default;
-        }
-
-        return ResourceAnswers.Found(found, "credential", id);
-    }
 
     private static async Task<IResult> Rotate(
         Guid id, IfMatch ifMatch, RotationRequest request, ConfigChanges changes, IOptions<CatalogOptions> options, Envelopes envelopes, CancellationToken cancellationToken) =>

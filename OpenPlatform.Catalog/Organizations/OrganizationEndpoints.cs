@@ -11,7 +11,8 @@ internal static class OrganizationEndpoints
         var organizations = admin.MapGroup("/organizations").WithTags("Organizations");
         organizations.MapPost("/", Create).Needs(Permission.WriteOrganizations).Creates<Organization>("CreateOrganization", "Registers a partner.");
         organizations.MapGet("/", List).Needs(Permission.ReadOrganizations).Lists<Organization>("ListOrganizations", "Organizations, oldest first.");
-        organizations.MapGet("/{id:guid}", Get).Needs(Permission.ReadOrganizations).Reads<Organization>("GetOrganization", "One organization.");
+        organizations.MapById<OrganizationStore, Organization>("organization", static (organizations, id, caller, _) => organizations.FindOrNullAsync(caller, id))
+            .Needs(Permission.ReadOrganizations).Reads<Organization>("GetOrganization", "One organization.");
         organizations.MapPatch("/{id:guid}", Patch).Needs(Permission.WriteOrganizations).Patches<Organization, OrganizationRequest>("PatchOrganization", "Changes an organization.");
         organizations.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteOrganizations).Deletes("DeleteOrganization", "Deletes an organization that has no applications.");
     }
@@ -22,9 +23,6 @@ internal static class OrganizationEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, OrganizationStore organizations, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => organizations.ListAsync(caller, start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, OrganizationStore organizations) =>
-        ResourceAnswers.Found(await organizations.FindOrNullAsync(caller, id), "organization", id);
 
     private static async Task<IResult> Patch(Guid id, MergePatch patch, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await changes.ApplyAsync(change => OrganizationStore.PatchAsync(change, id, patch, ifMatch), cancellationToken));

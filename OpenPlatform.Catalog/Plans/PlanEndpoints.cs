@@ -12,7 +12,8 @@ internal static class PlanEndpoints
         var plans = admin.MapGroup("/plans").WithTags("Plans");
         plans.MapPost("/", Create).Needs(Permission.WritePlans).Creates<Plan>("CreatePlan", "Puts limits on offer, or drafts them.");
         plans.MapGet("/", List).Needs(Permission.ReadPlans).Lists<Plan>("ListPlans", "Plans, oldest first.");
-        plans.MapGet("/{id:guid}", Get).Needs(Permission.ReadPlans).Reads<Plan>("GetPlan", "One plan in the revision that is in force.");
+        plans.MapById<PlanStore, Plan>("plan", static (plans, id, caller, _) => VisibleOrNullAsync(id, caller, plans))
+            .Needs(Permission.ReadPlans).Reads<Plan>("GetPlan", "One plan in the revision that is in force.");
         plans.MapGet("/{id:guid}/revisions", Revisions).Needs(Permission.ReadPlans).Describe("ListPlanRevisions", "Its revisions, the newest first.").Produces<Page<PlanRevision>>();
         plans.MapPatch("/{id:guid}", Patch).Needs(Permission.WritePlans).Patches<ChangedPlan, PlanRequest>("ChangePlan", "Changes a plan. Other terms are a new revision, in force for all of its subscriptions at once; the answer lists them.");
         plans.MapDelete("/{id:guid}", Delete).Needs(Permission.WritePlans).Deletes("DeletePlan", "Deletes a plan that nobody ever subscribed under.");
@@ -34,9 +35,6 @@ internal static class PlanEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, SeesDrafts(caller), cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, PlanStore plans) =>
-        ResourceAnswers.Found(await VisibleOrNullAsync(id, caller, plans), "plan", id);
 
     private static async Task<IResult> Revisions(Guid id, Caller caller, PlanStore plans, CancellationToken cancellationToken) =>
         (SeesDrafts(caller) || await VisibleOrNullAsync(id, caller, plans) is not null) && await plans.RevisionsAsync(id, cancellationToken) is { Count: > 0 } revisions ? TypedResults.Ok(new Page<PlanRevision>(revisions)) : CatalogProblem.NotFound("plan", id);

@@ -39,7 +39,7 @@ internal static class ResourceAnswers
                 response.Headers.Location = location;
             }
 
-            if (HttpMethods.IsGet(request.Method) && request.Headers.IfNoneMatch.Count > 0 && IsKnown(request, new(etag)))
+            if (HttpMethods.IsGet(request.Method) && request.Headers.IfNoneMatch.Count > 0 && !resource.ShowsMoreThanEtag && IsKnown(request, new(etag)))
             {
                 response.StatusCode = StatusCodes.Status304NotModified;
                 return Task.CompletedTask;

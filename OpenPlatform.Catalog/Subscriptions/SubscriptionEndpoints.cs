@@ -12,7 +12,8 @@ internal static class SubscriptionEndpoints
         var subscriptions = admin.MapGroup("/subscriptions").WithTags("Subscriptions");
         subscriptions.MapPost("/", Create).Needs(Permission.WriteSubscriptions).Creates<Subscription>("CreateSubscription", "Subscribes an application to a version under a plan: active at once, or pending when the plan asks for approval.");
         subscriptions.MapGet("/", List).Needs(Permission.ReadSubscriptions).Lists<Subscription>("ListSubscriptions", "Subscriptions, oldest first.");
-        subscriptions.MapGet("/{id:guid}", Get).Needs(Permission.ReadSubscriptions).Reads<Subscription>("GetSubscription", "One subscription.");
+        subscriptions.MapById<SubscriptionStore, Subscription>("subscription", static (subscriptions, id, caller, _) => subscriptions.FindOrNullAsync(caller, id))
+            .Needs(Permission.ReadSubscriptions).Reads<Subscription>("GetSubscription", "One subscription.");
         subscriptions.MapPost("/{id:guid}:changePlan", ChangePlan).Needs(Permission.WriteSubscriptions).Changes<Subscription>("ChangePlanOfSubscription", "Puts it under another plan: at once, or when it is approved where that plan asks for it.");
         Move("approve", Permission.DecideSubscriptions, SubscriptionMove.Approve, "ApproveSubscription", "Lets a pending subscription's calls through, or the change of plan that it waits for.");
         Move("reject", Permission.DecideSubscriptions, SubscriptionMove.Reject, "RejectSubscription", "Refuses a pending subscription, for good, or the change of plan that it waits for.");
@@ -32,9 +33,6 @@ internal static class SubscriptionEndpoints
     private static Task<IResult> List(
         [AsParameters] PageQuery page, [AsParameters] SubscriptionQuery query, Caller caller, SubscriptionStore subscriptions, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(caller, new(query.Application, query.Version, query.Plan, query.State), start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, Caller caller, SubscriptionStore subscriptions, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await subscriptions.FindOrNullAsync(caller, id), "subscription", id);
 
     private static async Task<IResult> ChangePlan(Guid id, PlanChangeRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         request.Check() ?? ResourceAnswers.Changed(

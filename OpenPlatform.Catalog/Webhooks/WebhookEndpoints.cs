@@ -28,7 +28,8 @@ internal static class WebhookEndpoints
         var webhooks = admin.MapGroup("/webhooks").WithTags("Webhooks");
         webhooks.MapPost("/", Create).Needs(Permission.WriteWebhooks).Creates<IssuedWebhook>("CreateWebhook", "Sends events to an address. The answer is the only place where the secret is shown.");
         webhooks.MapGet("/", List).Needs(Permission.ReadWebhooks).Lists<Webhook>("ListWebhooks", "Webhooks, oldest first; never their secrets.");
-        webhooks.MapGet("/{id:guid}", Get).Needs(Permission.ReadWebhooks).Reads<Webhook>("GetWebhook", "One webhook; never its secret.");
+        webhooks.MapById<WebhookStore, Webhook>("webhook", static (webhooks, id, _, cancellationToken) => webhooks.FindOrNullAsync(id, cancellationToken))
+            .Needs(Permission.ReadWebhooks).Reads<Webhook>("GetWebhook", "One webhook; never its secret.");
         webhooks.MapPatch("/{id:guid}", Update).Needs(Permission.WriteWebhooks).Patches<Webhook, WebhookRequest>("UpdateWebhook", "Changes address, event types or whether it is active.");
         webhooks.MapDelete("/{id:guid}", Delete).Needs(Permission.WriteWebhooks).Deletes("DeleteWebhook", "Ends the webhook and everything that waits for it.");
         webhooks.MapPost("/{id:guid}:rotate", Rotate).Needs(Permission.WriteWebhooks).Changes<IssuedWebhook>("RotateWebhookSecret", "A new secret; the old one signs as well until the overlap has passed.");
@@ -43,9 +44,6 @@ internal static class WebhookEndpoints
 
     private static Task<IResult> List([AsParameters] PageQuery page, WebhookStore webhooks, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => webhooks.ListAsync(start, cancellationToken));
-
-    private static async Task<IResult> Get(Guid id, WebhookStore webhooks, CancellationToken cancellationToken) =>
-        ResourceAnswers.Found(await webhooks.FindOrNullAsync(id, cancellationToken), "webhook", id);
 
     private static async Task<IResult> Update(Guid id, IfMatch ifMatch, MergePatch patch, WebhookGuard guard, AuditedWrites writes, CancellationToken cancellationToken) =>
         ResourceAnswers.Changed(await writes.ApplyAsync(change => WebhookStore.UpdateAsync(change, id, ifMatch, patch.ApplyTo, guard), cancellationToken));
