@@ -20,9 +20,10 @@ const string Help = $"""
               reads by key and writes of the admin API beside the same SQL through bare Npgsql, on a Postgres of its own; fails when reads are
               below 60 % of it or memory grows. Needs wrk and Postgres's programs.
 
-      propagation [--quick] [--load | --apart | --changesets]
-              from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load, or with --load nothing
-              but those, with --apart of those only a gateway by itself; with --changesets large changesets, without gateways, and nothing else. Needs postgres.
+      propagation [--quick] [--effect | --load | --apart | --changesets]
+              from a write at the catalog to its effect at three gateways, 10,000 operations and 100,000 credentials; changes under load, or with --effect all but
+              those, with --load nothing but those, with --apart of those only a gateway by itself; with --changesets large changesets, without gateways, and nothing
+              else. Needs postgres.
 
       {SimulateCommand.Help}
 

@@ -26,6 +26,9 @@ internal sealed class Platform : IAsyncDisposable
 
     public IReadOnlyList<ServerProcess> Gateways { get; private set; } = [];
 
+    /// <summary>Process ids of the catalog and the gateways.</summary>
+    public int[] Services => [_catalog.Id, .. Gateways.Select(static gateway => gateway.Id)];
+
     public NpgsqlDataSource Database { get; private set; } = null!;
 
     /// <summary>Processor seconds so far: what a change costs depends on nothing else that the machine does.</summary>

@@ -35,26 +35,35 @@ internal static class PropagationBench
             return s_missed == 0 ? 0 : 1;
         }
 
-        await ChangesetAsync(platform);
+        if (!args.Contains("--effect"))
+        {
+            await ChangesetAsync(platform);
+        }
+
         if (onlyChangesets)
         {
             return s_missed == 0 ? 0 : 1;
         }
 
-        for (var i = 0; i < 10; i++)
+        var markers = 0;
+        Console.WriteLine(await WarmUpAsync("the catalog and the gateways", platform.Services, async () =>
         {
-            await SuspendAndResumeAsync(platform); // code is compiled on the way
-        }
+            await PublishAsync(platform, ++markers);
+            for (var i = 0; i < 3; i++)
+            {
+                await SuspendAndResumeAsync(platform);
+            }
+        }));
 
-        var write = new List<double>();
-        List<double> effective = [], published = [], floor = [];
+        List<double> floor = [];
+        List<SeenChange> effective = [], published = [];
         await using var bare = await BareCommits.OpenAsync(platform.Database);
         var cpu = platform.CpuSeconds();
         for (var i = 0; i < changes / 4; i++)
         {
-            effective.AddRange(await SuspendAndResumeAsync(platform, write));
-            published.Add(await PublishAsync(platform, (2 * i) + 1));
-            published.Add(await PublishAsync(platform, (2 * i) + 2));
+            effective.AddRange(await SuspendAndResumeAsync(platform));
+            published.Add(await PublishAsync(platform, ++markers));
+            published.Add(await PublishAsync(platform, ++markers));
             for (var n = 0; n < 2; n++)
             {
                 floor.Add(await bare.MillisecondsAsync());
@@ -64,67 +73,66 @@ internal static class PropagationBench
         var spent = Cost(platform, cpu, changes);
 
         Row("the floor: one row committed through bare Npgsql, in turn with the changes", floor, double.NaN, 0.99);
-        Row("the write itself (an application suspended, resumed)", write, double.NaN, 0.99);
-        Row("suspended or resumed → at all three", effective, MostEffective, 0.99);
-        Row("a revision of some 150 operations published → at all three", published, MostEffective, 0.99);
+        foreach (var (what, seen) in new[] { ("suspended or resumed", effective), ($"a revision of up to {100 + markers} operations published", published) })
+        {
+            Row($"{what}: the write itself", [.. seen.Select(static change => change.Written)], double.NaN, 0.99);
+            Row($"{what} → at all three", [.. seen.Select(static change => change.Effective)], MostEffective, 0.99);
+        }
+
         Row("a key revoked → refused by all three", await RevokeAsync(platform, revocations), MostRevoked, 1);
-        await UnderLoadAsync(platform, underLoad);
+        Console.WriteLine($"the slowest: {string.Join("; ", effective.Concat(published).OrderByDescending(static change => change.Effective).Take(5))}");
         Console.WriteLine($"a change of either kind, with the requests that look for it: {spent}");
+        if (args.Contains("--effect"))
+        {
+            return s_missed == 0 ? 0 : 1;
+        }
+
+        await UnderLoadAsync(platform, underLoad);
         await GrowthAsync(platform);
         return s_missed == 0 ? 0 : 1;
     }
 
-    /// <summary>1,000 declared backends, and an API of 1,000 operations: validated, stored, published.</summary>
+    /// <summary>An API of 1,000 operations, and 1,000 of each kind of thing declared in one changeset: validated, stored, published.</summary>
     private static async Task ChangesetAsync(Platform platform)
     {
         var started = Stopwatch.GetTimestamp();
         await platform.PostAsync("apis", new { name = "large", version = "v1", basePath = "/large/v1", backendId = platform.BackendId, operations = Platform.Operations(1_000) });
         Row("an API of 1,000 operations: compiled and committed", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], MostChangeset, 1);
 
-        started = Stopwatch.GetTimestamp();
-        await platform.PostAsync("changesets", new
-        {
-            puts = new { backends = Enumerable.Range(0, 1_000).Select(static i => new { name = $"b-{i}", addresses = new[] { $"http://10.0.{i / 250}.{i % 250}:8080" } }) },
-        });
-        Row("a changeset of 1,000 puts: checked and committed", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], MostChangeset, 1);
-
+        await PutAsync("backends", Enumerable.Range(0, 1_000).Select(static i => new { name = $"b-{i}", addresses = new[] { $"http://10.0.{i / 250}.{i % 250}:8080" } }));
         await PutAsync("plans", Enumerable.Range(0, 1_000).Select(static i => new { name = $"p-{i}", rateLimits = new[] { new { requests = 10 + i, windowSeconds = 60 } } }));
         await PutAsync("applications", Enumerable.Range(0, 1_000).Select(static i => new
         {
             name = $"a-{i}", organization = "Partner", credentials = new[] { new { name = "ci", key = $"key-of-the-bench-{i:00000000}" } }, subscriptions = new[] { new { api = "large/v1", plan = $"p-{i}" } },
         }));
-        await PutAsync("apis", Enumerable.Range(0, 100).Select(static a => new { name = $"put-{a}", version = "v1", basePath = $"/put-{a}/v1", backend = "backend", operations = Platform.Operations(10) }));
+        await PutAsync("apis", Enumerable.Range(0, 1_000).Select(static a => new { name = $"put-{a}", version = "v1", basePath = $"/put-{a}/v1", backend = "backend", operations = Platform.Operations(1) }));
 
         async Task PutAsync(string list, IEnumerable<object> items)
         {
             object[] all = [.. items];
             started = Stopwatch.GetTimestamp();
             await platform.PostAsync("changesets", new { puts = new Dictionary<string, object> { [list] = all } });
-            Row($"a changeset of {all.Length} {list}", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], double.NaN, 1);
+            Row($"a changeset of {all.Length:N0} {list}: checked and committed", [Stopwatch.GetElapsedTime(started).TotalMilliseconds], MostChangeset, 1);
         }
     }
 
-    private static async Task<double[]> SuspendAndResumeAsync(Platform platform, List<double>? write = null) =>
-    [
-        await EffectiveAsync(platform, "suspend", HttpStatusCode.Forbidden, write), await EffectiveAsync(platform, "resume", HttpStatusCode.OK, write),
-    ];
+    private static async Task<SeenChange[]> SuspendAndResumeAsync(Platform platform) =>
+        [await SuspendOrResumeAsync(platform, "suspend", HttpStatusCode.Forbidden), await SuspendOrResumeAsync(platform, "resume", HttpStatusCode.OK)];
 
-    private static async Task<double> EffectiveAsync(Platform platform, string verb, HttpStatusCode expected, List<double>? write = null)
+    private static Task<SeenChange> SuspendOrResumeAsync(Platform platform, string verb, HttpStatusCode expected) =>
+        SeeChangeAsync(platform, $"applications/{platform.Caller.Id}:{verb}", null, Platform.PathOf(0, 0), expected);
+
+    private static Task<SeenChange> PublishAsync(Platform platform, int markers) => SeeChangeAsync(
+        platform, $"apis/{platform.Changing.Api}/versions/{platform.Changing.Version}/revisions",
+        new { backendId = platform.BackendId, operations = Platform.Operations(100, markers) }, $"/api-0/v1/marker-{markers - 1}", HttpStatusCode.OK);
+
+    private static async Task<SeenChange> SeeChangeAsync(Platform platform, string change, object? body, string path, HttpStatusCode expected)
     {
         var started = Stopwatch.GetTimestamp();
-        var seen = SeenAsync(platform, platform.Caller.Key, Platform.PathOf(0, 0), expected, started);
-        await platform.PostAsync($"applications/{platform.Caller.Id}:{verb}", null, change: true);
-        write?.Add(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-        return await seen;
-    }
-
-    private static async Task<double> PublishAsync(Platform platform, int markers)
-    {
-        var started = Stopwatch.GetTimestamp();
-        var seen = SeenAsync(platform, platform.Caller.Key, $"/api-0/v1/marker-{markers - 1}", HttpStatusCode.OK, started);
-        await platform.PostAsync($"apis/{platform.Changing.Api}/versions/{platform.Changing.Version}/revisions",
-            new { backendId = platform.BackendId, operations = Platform.Operations(100, markers) }, change: true);
-        return await seen;
+        var seen = SeenAsync(platform, platform.Caller.Key, path, expected, started);
+        await platform.PostAsync(change, body, change: true);
+        var written = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        return new(written, await seen);
     }
 
     private static async Task<List<double>> RevokeAsync(Platform platform, int count)
@@ -134,20 +142,20 @@ internal static class PropagationBench
         {
             var credential = await platform.PostAsync("credentials", new { applicationId = platform.Caller.Id, name = $"revoked {i}" });
             var key = credential["key"]!.GetValue<string>();
-            await SeenAsync(platform, key, Platform.PathOf(0, 0), HttpStatusCode.OK, 0);
+            _ = await SeenAsync(platform, key, Platform.PathOf(0, 0), HttpStatusCode.OK, 0);
             var started = Stopwatch.GetTimestamp();
             var seen = SeenAsync(platform, key, Platform.PathOf(0, 0), HttpStatusCode.Unauthorized, started);
             await platform.PostAsync($"credentials/{Platform.Id(credential)}:revoke", null, change: true);
-            times.Add(await seen);
+            times.Add((await seen).Max());
         }
 
         return times;
     }
 
-    /// <summary>Milliseconds from <paramref name="started"/> until every gateway answers as expected.</summary>
-    private static async Task<double> SeenAsync(Platform platform, string key, string path, HttpStatusCode expected, long started)
+    /// <summary>Milliseconds from <paramref name="started"/> until each gateway answers as expected.</summary>
+    private static async Task<double[]> SeenAsync(Platform platform, string key, string path, HttpStatusCode expected, long started)
     {
-        var seen = await Task.WhenAll(platform.Gateways.Select(async gateway =>
+        return await Task.WhenAll(platform.Gateways.Select(async gateway =>
         {
             using var client = Platform.Client(gateway, key);
             for (var i = 0; i < 5_000; i++)
@@ -162,7 +170,6 @@ internal static class PropagationBench
 
             throw new InvalidOperationException($"{path} does not answer {expected}.");
         }));
-        return seen.Max();
     }
 
     /// <summary>The same steady requests with and without changes, in turn, so that what else the machine does is in both.</summary>
@@ -172,7 +179,7 @@ internal static class PropagationBench
         const int PerSecond = 400;
         using var load = SteadyLoadProcess.Start(platform.Gateways[0].Port, platform.Caller.Key, PerSecond, Enumerable.Range(0, 100).Select(static o => Platform.PathOf(0, o)));
         await load.BeginAsync("first");
-        Console.WriteLine(await WarmUpAsync(platform, load));
+        Console.WriteLine(await WarmUpAsync("gateway 1 and the load generator", [platform.Gateways[0].Id, load.Id], () => ChangeAsync(platform, 25)));
 
         var cost = together ? await InTurnAsync(platform, load, "together", changes) : null;
         var isApart = platform.SetApart(true, load.Id);
@@ -206,25 +213,24 @@ internal static class PropagationBench
     }
 
     /// <summary>
-    /// A gateway that has just been started compiles its code again for as long as it finds some that is used often: a thread of the runtime, as heavy as those that
-    /// serve, whose turns of a millisecond are most of what is slow then, with changes and without. Requests and changes until it rests.
+    /// A service that has just been started compiles its code again for as long as it finds some that is used often: a thread of the runtime, as heavy as those that
+    /// serve, whose turns of a millisecond are most of what is slow then, with changes and without. Work until it rests in all of the processes.
     /// </summary>
-    private static async Task<string> WarmUpAsync(Platform platform, SteadyLoadProcess load)
+    private static async Task<string> WarmUpAsync(string who, int[] processes, Func<Task> work)
     {
-        const double Rest = 0.005;
+        const double Rest = 0.005; // of the time, of each process
         const int MostRounds = 60;
-        int[] processes = [platform.Gateways[0].Id, load.Id];
         var started = Stopwatch.GetTimestamp();
         var (share, quiet) = (1.0, 0);
         for (var round = 0; round < MostRounds && quiet < 4; round++)
         {
             var (before, since) = (processes.Sum(CompilerSeconds), Stopwatch.GetTimestamp());
-            await ChangeAsync(platform, 25);
+            await work();
             share = Math.Max(0, processes.Sum(CompilerSeconds) - before) / Stopwatch.GetElapsedTime(since).TotalSeconds; // a thread that ended takes its time with it
-            quiet = share < Rest ? quiet + 1 : 0;
+            quiet = share < Rest * processes.Length ? quiet + 1 : 0;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"warmed up for {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s: gateway 1 and the load generator compile {100 * share:0.0} % of the time now");
+        return string.Create(CultureInfo.InvariantCulture, $"warmed up for {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s: {who} compile {100 * share:0.0} % of the time now");
     }
 
     /// <summary>Processor time of the threads that compile what is used often; 0 where there are none.</summary>
@@ -362,4 +368,12 @@ internal sealed class BareCommits : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+}
+
+/// <summary>Milliseconds from the beginning of a write until it was answered, and until it was in effect at each gateway.</summary>
+internal sealed record SeenChange(double Written, double[] Gateways)
+{
+    public double Effective => Gateways.Max();
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"written {Written:0}, in effect {string.Join(" / ", Gateways.Select(static gateway => gateway.ToString("0", CultureInfo.InvariantCulture)))} ms");
 }
