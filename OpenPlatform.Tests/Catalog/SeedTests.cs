@@ -1,6 +1,8 @@
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using OpenPlatform.Contracts.Snapshots;
+using OpenPlatform.Tests.Catalog.Apis;
 using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
@@ -102,6 +104,18 @@ public sealed class SeedTests(SharedPostgres postgres)
         Assert.Equal(1, snapshot.Revision);
         Assert.Empty(snapshot.Apis);
         Assert.Empty(snapshot.Credentials);
+    }
+
+    [Fact]
+    public async Task The_orders_example_applies_to_what_is_seeded()
+    {
+        await using var catalog = Development(await postgres.CreateDatabaseAsync(), DemoKey);
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+
+        using var applied = await admin.PostAsJsonAsync("/admin/v1/changesets", new { puts = await DeclaredApiTests.OrdersSampleAsync() });
+
+        Assert.True(applied.IsSuccessStatusCode, await applied.Content.ReadAsStringAsync()); // nothing that the demo publishes is taken away
     }
 
     private static CatalogServer Development(string database, string key) => new(database, "Development", ("OpenPlatform:DemoKey", key));

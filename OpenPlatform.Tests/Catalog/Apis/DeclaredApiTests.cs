@@ -169,19 +169,12 @@ public sealed class DeclaredApiTests(CatalogFixture fixture) : IClassFixture<Cat
     public async Task The_orders_sample_applies_as_it_is_and_again_without_a_change()
     {
         using var admin = fixture.Catalog.Operator();
-        var puts = new JsonObject();
-        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "samples/orders-catalog"), "*.yaml").Order(StringComparer.Ordinal))
-        {
-            foreach (var (list, items) in JsonNode.Parse(DocumentText.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Document!.Value.GetRawText())!.AsObject())
-            {
-                puts[list] = new JsonArray([.. (puts[list] as JsonArray ?? []).Concat(items!.AsArray()).Select(item => item!.DeepClone())]);
-            }
-        }
+        var puts = await OrdersSampleAsync();
 
         Assert.All(Actions(await ApplyAsync(admin, puts)), action => Assert.Equal("created", action));
         Assert.All(Actions(await ApplyAsync(admin, puts)), action => Assert.Equal("unchanged", action));
         var api = Assert.Single((await fixture.Catalog.SnapshotAsync()).Apis, model => model.Name == "orders");
-        Assert.Equal(["listOrders", "createOrder", "getOrder"], api.Operations.Select(operation => operation.OperationId));
+        Assert.Equal(["listOrders", "createOrder", "getOrder", "slow", "error"], api.Operations.Select(operation => operation.OperationId));
         Assert.NotNull(api.Operations[1].Policies!.RequestSchema);
     }
 
@@ -204,6 +197,21 @@ public sealed class DeclaredApiTests(CatalogFixture fixture) : IClassFixture<Cat
 
         TestContext.Current.TestOutputHelper?.WriteLine($"{watch.Elapsed.TotalMilliseconds:F0} ms");
         Assert.Equal(1_000, (await fixture.Catalog.SnapshotAsync()).Apis.Where(model => model.Name.StartsWith("many-", StringComparison.Ordinal)).Sum(model => model.Operations.Count));
+    }
+
+    /// <summary>What <c>openplatform apply -f samples/orders-catalog</c> puts.</summary>
+    internal static async Task<JsonObject> OrdersSampleAsync()
+    {
+        var puts = new JsonObject();
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "samples/orders-catalog"), "*.yaml").Order(StringComparer.Ordinal))
+        {
+            foreach (var (list, items) in JsonNode.Parse(DocumentText.Parse(await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Document!.Value.GetRawText())!.AsObject())
+            {
+                puts[list] = new JsonArray([.. (puts[list] as JsonArray ?? []).Concat(items!.AsArray()).Select(item => item!.DeepClone())]);
+            }
+        }
+
+        return puts;
     }
 
     private static JsonObject Document(string name) => JsonNode.Parse(
