@@ -79,8 +79,8 @@ if (VerifyAuditCommand.IsAsked(args))
     return await VerifyAuditCommand.RunAsync(args, app.Services, Console.Out, Console.Error);
 }
 
+app.UseRequestTraces();                         // what is audited, answered and logged names one trace
 app.UseProblems();                              // unexpected                       -> 500, database away -> 503
-app.UseRequestTraces();                         // the audit names the trace
 app.UseOptionalBodies();                        // what may be absent is
 app.UseRouting();
 app.UseDirectCallersOnly("/internal");          // came through a proxy             -> 404

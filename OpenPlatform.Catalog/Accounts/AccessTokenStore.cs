@@ -14,12 +14,14 @@ internal sealed class AccessTokenStore(NpgsqlDataSource database)
     private const string Columns =
         "id, name, roles, organization_id, prefix, created_at, expires_at, revoked_at, (select last_used_on::timestamp from access_token_uses where token_id = id) as last_used, etag";
 
-    private readonly KeyedReads<byte[], Known> _byHash = new(database,
+    internal const string ByHash =
         """
         select t.id, t.roles, t.organization_id, t.hash, t.expires_at, u.last_used_on::timestamp as last_used
         from access_tokens t left join access_token_uses u on u.token_id = t.id
         where t.hash = any(@keys) and t.revoked_at is null
-        """,
+        """;
+
+    private readonly KeyedReads<byte[], Known> _byHash = new(database, ByHash,
         // The index found it by comparing bytes, which the pepper makes no use of to anybody; this comparison tells nothing by its time.
         static (row, hash) => CryptographicOperations.FixedTimeEquals(row.Hash, hash));
 

@@ -14,7 +14,9 @@ internal sealed class ApplicationStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, organization_id, name, suspended, addresses::text as addresses, created_at, etag";
 
-    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from applications where id = any(@keys)", static (row, id) => row.Id == id);
+    internal const string ById = $"select {Columns} from applications where id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Row> _byId = new(database, ById, static (row, id) => row.Id == id);
 
     /// <param name="caller">Sees those of its organization.</param>
     public async Task<Application?> FindOrNullAsync(Caller caller, Guid id) =>

@@ -14,7 +14,9 @@ internal sealed class BackendStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, name, service, addresses, protocol, balancing::text, health::text, dns::text, created_at, etag";
 
-    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from backends where id = any(@keys)", static (row, id) => row.Id == id);
+    internal const string ById = $"select {Columns} from backends where id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Row> _byId = new(database, ById, static (row, id) => row.Id == id);
 
     public async Task<Backend?> FindOrNullAsync(Guid id) => (await _byId.FindOrNullAsync(id))?.ToBackend();
 

@@ -23,7 +23,9 @@ internal sealed class CredentialStore(NpgsqlDataSource database)
 
     private const string Own = "c.application_id in (select id from applications where organization_id = @OrganizationId)";
 
-    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from credentials c where c.id = any(@keys)", static (row, id) => row.Id == id);
+    internal const string ById = $"select {Columns} from credentials c where c.id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Row> _byId = new(database, ById, static (row, id) => row.Id == id);
 
     /// <param name="caller">Sees those of its organization.</param>
     public async Task<Credential?> FindOrNullAsync(Caller caller, Guid id) =>

@@ -12,7 +12,9 @@ internal sealed class OrganizationStore(NpgsqlDataSource database)
 {
     private const string Columns = "id, name, created_at, etag";
 
-    private readonly KeyedReads<Guid, Organization> _byId = new(database, $"select {Columns} from organizations where id = any(@keys)", static (organization, id) => organization.Id == id);
+    internal const string ById = $"select {Columns} from organizations where id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Organization> _byId = new(database, ById, static (organization, id) => organization.Id == id);
 
     /// <param name="caller">Sees its own.</param>
     public async Task<Organization?> FindOrNullAsync(Caller caller, Guid id) => caller.Sees(id) ? await _byId.FindOrNullAsync(id) : null;

@@ -24,7 +24,9 @@ internal sealed class PlanStore(NpgsqlDataSource database)
     /// <param name="drafts">False: what is not on offer yet is not there.</param>
     internal static string ListSql(bool drafts) => $"{Select} where {(drafts ? "" : "p.state <> 'draft' and ")}p.id > @After order by p.id limit @Fetch";
 
-    private readonly KeyedReads<Guid, Row> _byId = new(database, $"{Select} where p.id = any(@keys)", static (row, id) => row.Id == id);
+    internal const string ById = $"{Select} where p.id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Row> _byId = new(database, ById, static (row, id) => row.Id == id);
 
     public async Task<Plan?> FindOrNullAsync(Guid id) => (await _byId.FindOrNullAsync(id))?.ToPlan();
 

@@ -9,11 +9,15 @@ namespace OpenPlatform.Catalog.Problems;
 /// </summary>
 internal static class RequestTraces
 {
-    private const string HostingLog = "Microsoft.AspNetCore.Hosting.Diagnostics";
+    internal const string HostingLog = "Microsoft.AspNetCore.Hosting.Diagnostics";
 
+    /// <summary>Who exports logs keeps the path and the id of the request in them, and who asks for a line for each request gets it.</summary>
     public static WebApplicationBuilder AddRequestTraces(this WebApplicationBuilder builder)
     {
-        if (builder.Configuration[$"Logging:LogLevel:{HostingLog}"] is null)
+        var levels = builder.Configuration.GetSection("Logging:LogLevel");
+        var asked = levels[HostingLog] ?? levels["Microsoft.AspNetCore.Hosting"] ?? levels["Microsoft.AspNetCore"];
+        var isAsked = Enum.TryParse<LogLevel>(asked, ignoreCase: true, out var level) && level < LogLevel.Warning;
+        if (!isAsked && string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
             builder.Logging.AddFilter(HostingLog, LogLevel.None);
         }
@@ -21,7 +25,7 @@ internal static class RequestTraces
         return builder;
     }
 
-    /// <summary>Before whatever writes or logs.</summary>
+    /// <summary>Before whatever writes, answers with a problem or logs.</summary>
     public static IApplicationBuilder UseRequestTraces(this IApplicationBuilder app) => app.Use(static (context, next) =>
         Activity.Current is null && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method) ? TracedAsync(context, next) : next(context));
 
@@ -35,6 +39,7 @@ internal static class RequestTraces
         if (ParentOf(context) is { } parent)
         {
             activity.SetParentId(parent.TraceId, parent.SpanId, parent.TraceFlags);
+            activity.TraceStateString = parent.TraceState;
         }
 
         return activity.SetIdFormat(ActivityIdFormat.W3C).Start();

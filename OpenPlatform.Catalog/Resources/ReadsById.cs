@@ -17,15 +17,15 @@ internal static class ReadsById
     /// <param name="kind">What a 404 calls it.</param>
     /// <param name="find">Null: it is not there, or no business of the caller.</param>
     public static RouteHandlerBuilder MapById<TStore, T>(this IEndpointRouteBuilder resources, string kind, Func<TStore, Guid, Caller, CancellationToken, Task<T?>> find)
-        where TStore : notnull
+        where TStore : class
         where T : class, ICatalogResource
     {
-        var store = resources.ServiceProvider.GetRequiredService<TStore>();
+        TStore? store = default; // not when it is mapped: settings are checked before anything is made of them
         return new([
             resources.MapGet("/{id:guid}", async context =>
             {
                 var id = Guid.Parse((string)context.Request.RouteValues["id"]!, CultureInfo.InvariantCulture);
-                var found = await find(store, id, Caller.Of(context), context.RequestAborted);
+                var found = await find(store ??= resources.ServiceProvider.GetRequiredService<TStore>(), id, Caller.Of(context), context.RequestAborted);
                 await ResourceAnswers.Found(found, kind, id).ExecuteAsync(context);
             }).WithMetadata(Documented, new IdParameter())
         ]);

@@ -16,7 +16,9 @@ internal sealed class SubscriptionStore(NpgsqlDataSource database)
     private const string Columns = "s.id, s.application_id, (select organization_id from applications where id = s.application_id) as organization_id, s.version_id, s.plan_id, s.pending_plan_id, s.state, s.created_at, s.etag";
     private const string Own = "s.application_id in (select id from applications where organization_id = @OrganizationId)";
 
-    private readonly KeyedReads<Guid, Row> _byId = new(database, $"select {Columns} from subscriptions s where s.id = any(@keys)", static (row, id) => row.Id == id);
+    internal const string ById = $"select {Columns} from subscriptions s where s.id = any(@keys)";
+
+    private readonly KeyedReads<Guid, Row> _byId = new(database, ById, static (row, id) => row.Id == id);
 
     /// <param name="caller">Sees those of its organization.</param>
     public async Task<Subscription?> FindOrNullAsync(Caller caller, Guid id) =>

@@ -2,7 +2,11 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Dapper;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
+using OpenPlatform.Catalog.Problems;
 
 namespace OpenPlatform.Tests.Catalog;
 
@@ -74,6 +78,58 @@ public sealed class RequestTraceTests(CatalogFixture fixture) : IClassFixture<Ca
         {
             await connection.ExecuteAsync("alter table mislaid rename to webhooks");
         }
+    }
+
+    [Fact]
+    public async Task What_fails_after_its_commit_has_the_trace_of_its_audit()
+    {
+        using var admin = fixture.Catalog.Operator();
+        var organization = (await admin.CreateAsync("organizations", new { name = "rotates" })).Id();
+        var application = (await admin.CreateAsync("applications", new { organizationId = organization, name = "rotates" })).Id();
+        var credential = (await admin.CreateAsync("credentials", new { applicationId = application })).Id();
+        await using var database = NpgsqlDataSource.Create(fixture.ConnectionString);
+        await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        // The answer of a rotation is kept in its transaction and corrected afterwards, which fails now.
+        await connection.ExecuteAsync(
+            """
+            create function refuse() returns trigger language plpgsql as $$ begin raise 'no more'; end $$;
+            create trigger refuse before update on idempotency for each row when (old.answer is not null) execute function refuse();
+            """);
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/admin/v1/credentials/{credential}:rotate") { Content = JsonContent.Create(new { }) };
+            request.Headers.Add("Idempotency-Key", "rotates");
+            request.Headers.TryAddWithoutValidation("If-Match", "*");
+            using var response = await admin.SendAsync(request);
+            var trace = await TraceOfAsync(response);
+            using var audit = await admin.GetAsync("/admin/v1/audit?kind=credential");
+
+            Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+            Assert.Contains(trace, (await audit.JsonAsync())["items"]!.AsArray().Select(static entry => entry!["traceId"]!.GetValue<string>()));
+            Assert.Contains($"failed (trace {trace})", fixture.Catalog.Logs.All, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await connection.ExecuteAsync("drop function refuse() cascade");
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(false, "Logging:LogLevel:Microsoft.AspNetCore", "Warning")]
+    [InlineData(true, "Logging:LogLevel:Microsoft.AspNetCore", "Information")]
+    [InlineData(true, "Logging:LogLevel:Microsoft.AspNetCore.Hosting", "Debug")]
+    [InlineData(true, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")]
+    public void Only_who_exports_or_asks_for_it_pays_for_an_activity_of_each_request(bool isOn, string key = "Other", string value = "x")
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        builder.Logging.AddProvider(new LogLines());
+        builder.Configuration[key] = value;
+        builder.AddRequestTraces();
+        using var services = builder.Services.BuildServiceProvider();
+
+        // Hosting begins one while this category could log anything.
+        Assert.Equal(isOn, services.GetRequiredService<ILoggerFactory>().CreateLogger(RequestTraces.HostingLog).IsEnabled(LogLevel.Critical));
     }
 
     private static async Task<HttpResponseMessage> SendAsync(HttpClient client, string method, string path, string traceParent)
