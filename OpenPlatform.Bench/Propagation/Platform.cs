@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -55,6 +56,9 @@ internal sealed class Platform : IAsyncDisposable
 
     /// <summary>Id and key of the application that calls.</summary>
     public (Guid Id, string Key) Caller { get; private set; }
+
+    /// <summary>What others change meanwhile: an application of another partner, and another API than the one that is called.</summary>
+    public ChangingPartner Other { get; private set; } = null!;
 
     /// <summary>This program, for children of it.</summary>
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Bench.dll");
@@ -116,12 +120,28 @@ internal sealed class Platform : IAsyncDisposable
         return response.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"{path}: {(int)response.StatusCode} {text}");
     }
 
+    /// <summary>Everything but the gateways and their backend ends at once, and a gateway is killed and started again: milliseconds until it answers the caller from its disk.</summary>
+    public async Task<double> RestartFromDiskAsync()
+    {
+        _catalog.Dispose();
+        _postgres.Dispose();
+        Gateways[0].Dispose();
+        _parts.RemoveAll(part => part == _catalog || part == _postgres || part == Gateways[0]);
+        var started = Stopwatch.GetTimestamp();
+        var gateway = await StartGatewayAsync(0, ServerProcess.FreePort());
+        _parts.Add(gateway);
+        using var client = Client(gateway, Caller.Key);
+        await UntilAsync(async () => await StatusAsync(client, PathOf(0, 0)) == HttpStatusCode.OK);
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+    }
+
     public static Guid Id(JsonNode resource) => resource["id"]!.GetValue<Guid>();
 
     /// <summary>The operations of an API, and one more for each revision so far: a revision that takes one away is refused.</summary>
-    public static object[] Operations(int count, int markers = 0) =>
+    /// <param name="cost">What the first of them costs, in units.</param>
+    public static object[] Operations(int count, int markers = 0, int cost = 1) =>
     [
-        .. Enumerable.Range(0, count).Select(static o => new { operationId = $"operation{o}", method = "GET", pathTemplate = $"/resources-{o}/{{id}}" }),
+        .. Enumerable.Range(0, count).Select(o => new { operationId = $"operation{o}", method = "GET", pathTemplate = $"/resources-{o}/{{id}}", policies = o == 0 && cost > 1 ? new { cost } : null }),
         .. Enumerable.Range(0, markers).Select(static m => new { operationId = $"marker{m}", method = "GET", pathTemplate = $"/marker-{m}" }),
     ];
 
@@ -152,11 +172,13 @@ internal sealed class Platform : IAsyncDisposable
         BackendId = Id(await PostAsync("backends", new { name = "backend", addresses = new[] { $"http://127.0.0.1:{_backend.Port}" } }));
         var plan = Id(await PostAsync("plans", new { name = "standard", approvalRequired = false, rateLimits = new[] { new { requests = 1_000_000_000, windowSeconds = 1 } } }));
         var versions = new List<Guid>();
+        (Guid Api, Guid Version) other = default;
         for (var a = 0; a < operations / 100; a++)
         {
             var api = await PostAsync("apis", new { name = $"api-{a}", version = "v1", basePath = $"/api-{a}/v1", backendId = BackendId, operations = Operations(100) });
             versions.Add(Id(api["versions"]![0]!));
             Changing = a == 0 ? (Id(api), versions[0]) : Changing;
+            other = a == 1 ? (Id(api), versions[1]) : other;
         }
 
         var organization = Id(await PostAsync("organizations", new { name = "Partner" }));
@@ -164,6 +186,7 @@ internal sealed class Platform : IAsyncDisposable
         var key = (await PostAsync("credentials", new { applicationId = application }))["key"]!.GetValue<string>();
         await PostAsync("subscriptions", new { applicationId = application, versionId = versions[0], planId = plan });
         Caller = (application, key);
+        Other = new(this, Id(await PostAsync("applications", new { organizationId = Id(await PostAsync("organizations", new { name = "Another partner" })), name = "other" })), other.Api, other.Version, plan);
 
         Guid[] applications = [.. Enumerable.Range(0, credentials).Select(static _ => Guid.CreateVersion7())];
         await using var connection = await Database.OpenConnectionAsync();

@@ -10,7 +10,7 @@ namespace OpenPlatform.Bench.Propagation;
 internal static class PropagationBench
 {
     /// <summary>Promised; see docs/guarantees.md.</summary>
-    private const double MostEffective = 250, MostRevoked = 1000, MostChangeset = 2000, MostSlower = 1.10;
+    private const double MostEffective = 250, MostRevoked = 1000, MostChangeset = 2000, MostSlower = 1.10, MostGrowth = 1.25;
 
     /// <summary>Changes of a window.</summary>
     private const int AtOnce = 10;
@@ -80,6 +80,7 @@ internal static class PropagationBench
         }
 
         Row("a key revoked → refused by all three", await RevokeAsync(platform, revocations), MostRevoked, 1);
+        Row("a version blocked or unblocked → at all three", await BlockAsync(platform, revocations), MostRevoked, 1);
         Console.WriteLine($"the slowest: {string.Join("; ", effective.Concat(published).OrderByDescending(static change => change.Effective).Take(5))}");
         Console.WriteLine($"a change of either kind, with the requests that look for it: {spent}");
         if (args.Contains("--effect"))
@@ -87,8 +88,10 @@ internal static class PropagationBench
             return s_missed == 0 ? 0 : 1;
         }
 
+        var memory = platform.Gateways.Select(Megabytes).ToArray();
         await UnderLoadAsync(platform, underLoad);
-        await GrowthAsync(platform);
+        await GrowthAsync(platform, memory);
+        Row("catalog and Postgres gone, a gateway killed and started again → it answers from its disk", [await platform.RestartFromDiskAsync()], double.NaN, 1);
         return s_missed == 0 ? 0 : 1;
     }
 
@@ -147,6 +150,20 @@ internal static class PropagationBench
             var seen = SeenAsync(platform, key, Platform.PathOf(0, 0), HttpStatusCode.Unauthorized, started);
             await platform.PostAsync($"credentials/{Platform.Id(credential)}:revoke", null, change: true);
             times.Add((await seen).Max());
+        }
+
+        return times;
+    }
+
+    private static async Task<List<double>> BlockAsync(Platform platform, int count)
+    {
+        var times = new List<double>();
+        for (var i = 0; i < count; i++)
+        {
+            var isBlock = i % 2 == 0;
+            var blocked = await SeeChangeAsync(platform, $"apis/{platform.Changing.Api}/versions/{platform.Changing.Version}:{(isBlock ? "block" : "unblock")}",
+                isBlock ? new { reason = "the bench" } : null, Platform.PathOf(0, 0), isBlock ? HttpStatusCode.ServiceUnavailable : HttpStatusCode.OK);
+            times.Add(blocked.Effective);
         }
 
         return times;
@@ -275,7 +292,7 @@ internal static class PropagationBench
     {
         for (var i = 0; i < count; i++)
         {
-            await Task.WhenAll(platform.PostAsync("plans", new { name = $"plan-{Guid.NewGuid():N}", approvalRequired = false, rateLimits = new[] { new { requests = 1, windowSeconds = 1 } } }), Task.Delay(s_pace));
+            await Task.WhenAll(platform.Other.ChangeAsync(), Task.Delay(s_pace));
         }
     }
 
@@ -300,15 +317,17 @@ internal static class PropagationBench
         double At(double[][] windows, int[] pairs) => Quantile([.. pairs.SelectMany(pair => windows[pair])], quantile);
     }
 
-    private static async Task GrowthAsync(Platform platform)
+    private static async Task GrowthAsync(Platform platform, int[] memory)
     {
         await using var command = platform.Database.CreateCommand(
             "select (select count(*) from config_entries), (select count(*) from config_shards), (select count(*) from config_dirty) + (select count(*) from config_dirty_parts), (select count(*) from config_entries where to_revision is null)");
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         var (entries, shards, dirty, current) = (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
-        Console.WriteLine($"rows: {entries} entries, {shards} contents, {dirty} noted, {current} in force; resident memory of the gateways: {string.Join(", ", platform.Gateways.Select(Megabytes))} MiB");
+        Console.WriteLine($"rows: {entries} entries, {shards} contents, {dirty} noted, {current} in force");
         Check("entries of at most a hundred revisions are kept, contents at most as many, nothing is left noted", entries <= current + 300 && shards <= entries && dirty == 0);
+        var after = platform.Gateways.Select(Megabytes).ToArray();
+        Check($"resident memory of the gateways before the changes under load {string.Join(", ", memory)} MiB, after them {string.Join(", ", after)}", after.Sum() <= MostGrowth * memory.Sum());
     }
 
     private static string Cost(Platform platform, (double Postgres, double Catalog, double Gateways) since, int changes)
@@ -320,8 +339,8 @@ internal static class PropagationBench
     private static string Milliseconds(double postgres, double catalog, double gateways, int changes) => string.Create(CultureInfo.InvariantCulture,
         $"processor time of Postgres {1000 * postgres / changes:0.0} ms, of the catalog {1000 * catalog / changes:0.0} ms, of a gateway {1000 * gateways / changes / 3:0.0} ms");
 
-    private static string Megabytes(ServerProcess process) =>
-        (long.Parse(File.ReadAllText($"/proc/{process.Id}/statm").Split(' ')[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize >> 20).ToString(CultureInfo.InvariantCulture);
+    private static int Megabytes(ServerProcess process) =>
+        (int)(long.Parse(File.ReadAllText($"/proc/{process.Id}/statm").Split(' ')[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize >> 20);
 
     private static void Row(string what, List<double> times, double promised, double quantile)
     {
