@@ -58,6 +58,7 @@ public sealed class HeldByTheDatabaseTests(SharedPostgres postgres) : IAsyncLife
             "update config_revisions set content_sha256 = sha256('x')",
             "update config_revisions set changed = null",
             "update outbox set data = '{}'",
+            "insert into usage_partitions select 'again', now(), now() + interval '1 hour' from usage_partitions where starts <= now() and ends > now()",
             """
             with next as (insert into api_revisions (version_id, revision, backend_id, created_at, published_at) select version_id, 9, backend_id, now(), null from api_revisions where revision = 1 returning version_id)
             insert into api_operations (version_id, revision, ordinal, operation_id, method, path_template) select version_id, 9, n, 'op' || n, 'GET', '/things/{' || chr(97 + n) || '}' from next, generate_series(0, 1) n
