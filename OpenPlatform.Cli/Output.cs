@@ -21,6 +21,11 @@ internal enum OutputFormat
     Yaml,
 }
 
+/// <summary>A column of a table.</summary>
+/// <param name="Path">Of the member, pointer-like (<c>a.b</c>).</param>
+/// <param name="Each">When that is a list of objects: the members of each that are shown.</param>
+internal sealed record Column(string Header, string Path, params string[] Each);
+
 /// <summary>Results go to standard output, everything else (progress, problems) to standard error, so that a pipe gets results only.</summary>
 internal static class Output
 {
@@ -40,7 +45,18 @@ internal static class Output
 
     public static void Say(string message) => Errors.WriteLine(message);
 
-    public static void Problem(string place, string detail) => Errors.MarkupLineInterpolated($"[yellow]{place}[/]: {detail}");
+    /// <param name="place">Empty: it is about the whole.</param>
+    public static void Problem(string place, string detail)
+    {
+        if (place.Length == 0)
+        {
+            Say(detail);
+        }
+        else
+        {
+            Errors.MarkupLineInterpolated($"[yellow]{place}[/]: {detail}");
+        }
+    }
 
     /// <summary>Asks on a terminal; without one the question is a failure that says which option answers it.</summary>
     public static bool Confirmed(string question, string option) => Console.IsInputRedirected
@@ -64,18 +80,18 @@ internal static class Output
         }
     }
 
-    /// <summary>One row an item; columns are given as header and pointer-like path (<c>a.b</c>).</summary>
-    public static void Table(IEnumerable<JsonNode> items, IReadOnlyList<(string Header, string Path)> columns)
+    /// <summary>One row an item.</summary>
+    public static void Table(IEnumerable<JsonNode> items, IReadOnlyList<Column> columns)
     {
         var table = new Table().Border(TableBorder.None);
-        foreach (var (header, _) in columns)
+        foreach (var column in columns)
         {
-            table.AddColumn(new TableColumn(new Text(header.ToUpperInvariant(), new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new(0, 0, 2, 0) });
+            table.AddColumn(new TableColumn(new Text(column.Header.ToUpperInvariant(), new Style(decoration: Decoration.Bold))) { NoWrap = true, Padding = new(0, 0, 2, 0) });
         }
 
         foreach (var item in items)
         {
-            table.AddRow(columns.Select(column => new Text(TextOf(item, column.Path))));
+            table.AddRow(columns.Select(column => new Text(TextOf(item, column))));
         }
 
         Results.Write(table);
@@ -104,10 +120,10 @@ internal static class Output
         return console;
     }
 
-    private static string TextOf(JsonNode item, string path)
+    private static string TextOf(JsonNode item, Column column)
     {
         JsonNode? at = item;
-        foreach (var member in path.Split('.'))
+        foreach (var member in column.Path.Split('.'))
         {
             at = at is JsonObject owner ? owner[member] : null;
         }
@@ -116,7 +132,7 @@ internal static class Output
         {
             null => "",
             JsonValue value => value.ToString(),
-            JsonArray list => string.Join(", ", list.Select(static i => i is JsonObject o ? (o["version"] ?? o["name"] ?? o["id"])?.ToString() : i?.ToString())),
+            JsonArray list => string.Join(", ", list.Select(i => i is JsonObject o ? string.Join(' ', column.Each.Select(member => o[member]?.ToString()).OfType<string>()) : i?.ToString())),
             _ => at.ToJsonString(),
         };
     }

@@ -41,6 +41,11 @@ try
 catch (CommandFailure failure)
 {
     Output.Failed(failure.Message);
+    foreach (var field in RefusedCall.FieldsOf(failure))
+    {
+        Output.Problem(field.Pointer, field.Detail);
+    }
+
     return (int)failure.Code;
 }
 catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

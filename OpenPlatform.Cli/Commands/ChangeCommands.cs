@@ -76,6 +76,8 @@ internal static class ChangeCommands
                 Output.Problem(documents.PlaceOf(WithoutRoot(field.Pointer)), field.Detail);
             }
 
+            RefusedCall.AreSaid(failure);
+
             throw;
         }
     }

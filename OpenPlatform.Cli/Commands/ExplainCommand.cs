@@ -49,13 +49,13 @@ internal static class ExplainCommand
         }
         else if (answer is JsonArray latest)
         {
-            Output.Table(latest.OfType<JsonNode>(), [("at", "at"), ("status", "status"), ("method", "method"), ("route", "route"), ("refusal", "refusal"), ("µs", "microseconds"), ("id", "requestId")]);
+            Output.Table(latest.OfType<JsonNode>(), [new("at", "at"), new("status", "status"), new("method", "method"), new("route", "route"), new("refusal", "refusal"), new("µs", "microseconds"), new("id", "requestId")]);
         }
         else
         {
-            Output.Table([answer], [("status", "status"), ("refusal", "refusal"), ("route", "route"), ("application", "application"), ("plan", "plan"), ("instance", "instance"), ("µs", "microseconds")]);
+            Output.Table([answer], [new("status", "status"), new("refusal", "refusal"), new("route", "route"), new("application", "application"), new("plan", "plan"), new("instance", "instance"), new("µs", "microseconds")]);
             Console.Out.WriteLine();
-            Output.Table((answer["steps"] as JsonArray ?? []).OfType<JsonNode>(), [("step", "step"), ("µs", "microseconds"), ("decision", "decision")]);
+            Output.Table((answer["steps"] as JsonArray ?? []).OfType<JsonNode>(), [new("step", "step"), new("µs", "microseconds"), new("decision", "decision")]);
         }
     }
 }

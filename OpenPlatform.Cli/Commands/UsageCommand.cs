@@ -8,10 +8,10 @@ internal static class UsageCommand
 {
     private const string Total = "total";
 
-    private static readonly (string Header, string Path)[] Columns =
+    private static readonly Column[] Columns =
     [
-        ("start", "start"), ("organization", "organizationId"), ("application", "applicationId"), ("subscription", "subscriptionId"), ("api", "apiId"), ("version", "versionId"),
-        ("operation", "operationId"), ("status", "status"), ("class", "statusClass"), ("units", "units"),
+        new("start", "start"), new("organization", "organizationId"), new("application", "applicationId"), new("subscription", "subscriptionId"), new("api", "apiId"), new("version", "versionId"),
+        new("operation", "operationId"), new("status", "status"), new("class", "statusClass"), new("units", "units"),
     ];
 
     public static Command Create()

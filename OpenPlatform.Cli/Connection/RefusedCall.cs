@@ -11,8 +11,13 @@ internal sealed record RefusedField(string Pointer, string Detail);
 /// <summary>A problem (RFC 9457) as a failure of the command.</summary>
 internal static class RefusedCall
 {
-    /// <summary>The fields of the problem, for a command that knows where they come from; kept in <see cref="Exception.Data"/>.</summary>
-    public static IReadOnlyList<RefusedField> FieldsOf(CommandFailure failure) => failure.Data["fields"] as RefusedField[] ?? [];
+    private const string Fields = "fields";
+
+    /// <summary>The fields of the problem, with their reasons; kept in <see cref="Exception.Data"/>.</summary>
+    public static IReadOnlyList<RefusedField> FieldsOf(CommandFailure failure) => failure.Data[Fields] as RefusedField[] ?? [];
+
+    /// <summary>For a command that knows where the fields come from, and has said it.</summary>
+    public static void AreSaid(CommandFailure failure) => failure.Data.Remove(Fields);
 
     public static CommandFailure Of(HttpResponseMessage response, string text)
     {
@@ -24,7 +29,8 @@ internal static class RefusedCall
             message.Append(": ").Append(detail);
         }
 
-        if (response.StatusCode == HttpStatusCode.Unauthorized)
+        // Without a token it was a login, and the problem says what is wrong with that.
+        if (response.StatusCode == HttpStatusCode.Unauthorized && response.RequestMessage?.Headers.Authorization is not null)
         {
             message.Append(" The token does not count (any more): log in again.");
         }
@@ -34,7 +40,7 @@ internal static class RefusedCall
             message.Append($" (trace {trace})");
         }
 
-        return new(CodeOf(response.StatusCode), message.ToString()) { Data = { ["fields"] = fields } };
+        return new(CodeOf(response.StatusCode), message.ToString()) { Data = { [Fields] = fields } };
     }
 
     private static ExitCode CodeOf(HttpStatusCode status) => status switch
