@@ -69,6 +69,9 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
 
     public LogLines Logs { get; } = new();
 
+    /// <summary>Null: the clock of the system.</summary>
+    public TimeProvider? Time { get; init; }
+
     /// <summary>Waits until it is healthy.</summary>
     public async Task ReadyAsync()
     {
@@ -116,7 +119,14 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
             builder.UseSetting(key, value);
         }
 
-        builder.ConfigureServices(services => services.AddLogging(logging => logging.AddProvider(Logs)));
+        builder.ConfigureServices(services =>
+        {
+            services.AddLogging(logging => logging.AddProvider(Logs));
+            if (Time is not null)
+            {
+                services.AddSingleton(Time);
+            }
+        });
     }
 
     private HttpClient WithToken(string token)

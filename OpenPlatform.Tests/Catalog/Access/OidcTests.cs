@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using OpenPlatform.Tests.Fixtures;
+using OpenPlatform.Tests.Gateway.Support;
 
 namespace OpenPlatform.Tests.Catalog.Access;
 
@@ -24,6 +25,12 @@ public sealed class OidcTests(SharedPostgres postgres) : IAsyncLifetime
     private StubServer _issuer = null!;
     private CatalogServer _catalog = null!;
 
+    private (string, string?)[] Settings =>
+    [
+        ("OpenPlatform:Oidc:Authority", Authority), ("OpenPlatform:Oidc:Audience", Audience), ("OpenPlatform:Oidc:RoleClaim", "groups"),
+        ("OpenPlatform:Oidc:Roles:platform-admins", "owner"), ("OpenPlatform:Oidc:Roles:revision", "auditor"), ("OpenPlatform:Oidc:Roles:partners", "developer"),
+    ];
+
     private string Authority => _issuer.Address.ToString().TrimEnd('/');
 
     public async ValueTask InitializeAsync()
@@ -39,9 +46,7 @@ public sealed class OidcTests(SharedPostgres postgres) : IAsyncLifetime
             Interlocked.Increment(ref _fetches);
             return context.Response.WriteAsync(_jwks);
         });
-        _catalog = new(await postgres.CreateDatabaseAsync(), "Production",
-            ("OpenPlatform:Oidc:Authority", Authority), ("OpenPlatform:Oidc:Audience", Audience), ("OpenPlatform:Oidc:RoleClaim", "groups"),
-            ("OpenPlatform:Oidc:Roles:platform-admins", "owner"), ("OpenPlatform:Oidc:Roles:revision", "auditor"), ("OpenPlatform:Oidc:Roles:partners", "developer"));
+        _catalog = new(await postgres.CreateDatabaseAsync(), "Production", Settings);
         await _catalog.ReadyAsync();
     }
 
@@ -157,6 +162,38 @@ public sealed class OidcTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_key_that_the_issuer_adds_counts_after_the_pause_and_one_that_it_takes_away_no_longer_than_keys_are_kept()
+    {
+        var time = new ManualTime();
+        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync(), "Production", Settings) { Time = time };
+        await catalog.ReadyAsync();
+        Assert.Equal((HttpStatusCode.OK, 1), await WithAsync("ec"));
+
+        // A key that appears is fetched with the first token that names it, but not sooner than half a minute after the fetch before.
+        _jwks = Jwks(("ec", _ec), ("next", _next));
+        Assert.Equal((HttpStatusCode.Unauthorized, 1), await WithAsync("next"));
+        time.Advance(TimeSpan.FromSeconds(29.9));
+        Assert.Equal((HttpStatusCode.Unauthorized, 1), await WithAsync("next"));
+        time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal((HttpStatusCode.OK, 2), await WithAsync("next"));
+        Assert.Equal((HttpStatusCode.OK, 2), await WithAsync("ec"));
+
+        // A key that is gone counts until the keys are old (KeysInterval, an hour), and not a moment longer.
+        _jwks = Jwks(("next", _next));
+        time.Advance(TimeSpan.FromMinutes(60) - TimeSpan.FromSeconds(1));
+        Assert.Equal((HttpStatusCode.OK, 2), await WithAsync("ec"));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal((HttpStatusCode.Unauthorized, 3), await WithAsync("ec"));
+        Assert.Equal((HttpStatusCode.OK, 3), await WithAsync("next"));
+
+        async Task<(HttpStatusCode Status, int Fetches)> WithAsync(string key)
+        {
+            var token = Token("ES256", key, c => c["exp"] = time.GetUtcNow().AddMinutes(10).ToUnixTimeSeconds());
+            return ((await SelfAsync(token, catalog)).Status, _fetches);
+        }
+    }
+
+    [Fact]
     public async Task A_configuration_that_speaks_for_another_issuer_gives_no_keys()
     {
         _issuerName = "https://another.example";
@@ -206,9 +243,9 @@ public sealed class OidcTests(SharedPostgres postgres) : IAsyncLifetime
         return $"{signed}.{Base64Url.EncodeToString(signature)}";
     }
 
-    private async Task<(HttpStatusCode Status, JsonNode? Self)> SelfAsync(string token)
+    private async Task<(HttpStatusCode Status, JsonNode? Self)> SelfAsync(string token, CatalogServer? catalog = null)
     {
-        using var client = _catalog.With(token);
+        using var client = (catalog ?? _catalog).With(token);
         using var response = await client.GetAsync("/admin/v1/me");
         return (response.StatusCode, response.IsSuccessStatusCode ? await JsonSerializer.DeserializeAsync<JsonNode>(await response.Content.ReadAsStreamAsync()) : null);
     }

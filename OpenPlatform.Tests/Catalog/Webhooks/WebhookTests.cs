@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -19,6 +21,10 @@ public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
         ("OpenPlatform:Webhooks:AllowHttp", "true"), ("OpenPlatform:Webhooks:AllowedNetworks", "127.0.0.0/8"), ("OpenPlatform:Webhooks:FirstBackoff", "00:00:00.02"),
         ("OpenPlatform:Webhooks:LongestBackoff", "00:00:00.1"), ("OpenPlatform:Webhooks:PollInterval", "00:00:00.05"), ("OpenPlatform:Webhooks:Timeout", "00:00:02"),
     ];
+
+    /// <summary>Retries as docs/webhooks.md has them, to a receiver on this machine.</summary>
+    private static readonly (string, string?)[] AsDocumented =
+        [.. Quick.Where(static setting => setting.Item1.Split(':')[^1] is "AllowHttp" or "AllowedNetworks" or "PollInterval")];
 
     private string _database = "";
     private CatalogServer _catalog = null!;
@@ -307,6 +313,184 @@ public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
         }
     }
 
+    /// <summary>Of each event's claim, whoever is faster: duplicates are for who was killed, not for who works beside another.</summary>
+    [Fact]
+    public async Task Two_catalogs_send_every_event_exactly_once_as_long_as_both_live()
+    {
+        const int Writers = 8;
+        const int Events = 400;
+        var database = await postgres.CreateDatabaseAsync();
+        await using var first = new CatalogServer(database, settings: SideBySide("urn:first"));
+        await using var second = new CatalogServer(database, settings: SideBySide("urn:second"));
+        await first.ReadyAsync();
+        await second.ReadyAsync();
+        var arrived = new ConcurrentDictionary<string, int>();
+        var sources = new ConcurrentDictionary<string, int>();
+        var both = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var receiver = await Receiver.StartAsync(async (received, _) =>
+        {
+            arrived.AddOrUpdate(received.Id, 1, static (_, times) => times + 1);
+            sources.AddOrUpdate(received.Event.GetProperty("source").GetString()!, 1, static (_, times) => times + 1);
+            if (sources.Count == 2)
+            {
+                both.TrySetResult();
+            }
+
+            await both.Task; // the first is not done before the second has begun
+            return 200;
+        });
+        using var admin = first.Operator();
+        await admin.CreateAsync("webhooks", new { url = receiver.Url });
+
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            for (var number = writer; number < Events; number += Writers)
+            {
+                await EmitAsync($"things/{number}", number, database: database);
+            }
+        }));
+
+        await using var connection = new NpgsqlConnection(database);
+        await Eventually.TrueAsync(async () => await connection.ExecuteScalarAsync<long>("select count(*) from webhook_deliveries where state = 'delivered'") == Events, TimeSpan.FromSeconds(60));
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ", sources));
+        Assert.Equal(Events, arrived.Count);
+        Assert.DoesNotContain(arrived, static id => id.Value != 1);
+        Assert.Equal(0, await connection.ExecuteScalarAsync<long>("select count(*) from webhook_deliveries where attempts <> 1"));
+        Assert.Equal((await connection.QueryAsync<Guid>("select id from outbox")).Select(static id => id.ToString()).Order(StringComparer.Ordinal), arrived.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_many_write_about_one_subject_at_two_catalogs_arrives_in_the_order_in_which_it_was_written()
+    {
+        const int Writers = 3;
+        const int Writes = 20;
+        var database = await postgres.CreateDatabaseAsync();
+        await using var first = new CatalogServer(database, settings: SideBySide("urn:first"));
+        await using var second = new CatalogServer(database, settings: SideBySide("urn:second"));
+        await first.ReadyAsync();
+        await second.ReadyAsync();
+        var asked = 0;
+        await using var receiver = await Receiver.StartAsync((_, _) => Task.FromResult(Interlocked.Increment(ref asked) % 7 == 0 ? 503 : 200));
+        using var admin = first.Operator();
+        var backend = await admin.CreateAsync("backends", new { name = "things", addresses = new[] { "http://10.0.0.1:8080" } });
+        var api = await admin.CreateAsync("apis", new
+        {
+            name = "things", version = "v1", basePath = "/things/v1", backendId = backend.Id(), operations = new[] { new { operationId = "list", method = "GET", pathTemplate = "/" } },
+        });
+        await admin.CreateAsync("webhooks", new { url = receiver.Url, eventTypes = new[] { "openplatform.version.blocked" } });
+
+        // The ETag of an API goes up under the lock of its row: it says who came after whom.
+        var written = new ConcurrentDictionary<long, string>();
+        await Task.WhenAll(new[] { first, second }.SelectMany(catalog => Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            using var client = catalog.Operator();
+            for (var i = 0; i < Writes; i++)
+            {
+                var reason = $"{(catalog == first ? "first" : "second")} {writer} {i}";
+                using var blocked = await client.ActAsync($"apis/{api.Id()}/versions/{api["versions"]![0]!.Id()}:block", "*", new { reason });
+                Assert.Equal(HttpStatusCode.OK, blocked.StatusCode);
+                Assert.True(written.TryAdd(long.Parse(blocked.Headers.ETag!.Tag.Trim('"'), CultureInfo.InvariantCulture), reason));
+            }
+        })));
+
+        await Eventually.TrueAsync(() => receiver.All.Count(static received => received.Status == 200) == 2 * Writers * Writes, TimeSpan.FromSeconds(60));
+        var inOrder = written.OrderBy(static write => write.Key).Select(static write => write.Value).ToList();
+        Assert.Single(receiver.All.Select(static received => received.Subject).Distinct());
+        Assert.Equal(inOrder, receiver.All.Where(static received => received.Status == 200).Select(Reason));
+        // One that failed is not overtaken by what the other catalog sends.
+        var places = receiver.All.Select(received => inOrder.IndexOf(Reason(received))).ToList();
+        Assert.Equal(places.Order(), places);
+
+        static string Reason(Received received) => received.Event.GetProperty("data").GetProperty("reason").GetString()!;
+    }
+
+    [Fact]
+    public async Task The_pause_between_tries_grows_as_documented_and_after_the_last_one_only_a_replay_sends_again()
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        var clock = new ManualClock(DateTimeOffset.UtcNow);
+        await using var catalog = new CatalogServer(database, settings: AsDocumented) { Time = clock };
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var content = false;
+        await using var receiver = await Receiver.StartAsync((received, _) => Task.FromResult(content || received.Subject != "things/1" ? 200 : 500));
+        var webhook = await admin.CreateAsync("webhooks", new { url = receiver.Url });
+        await using var connection = new NpgsqlConnection(database);
+        await EmitAsync("things/1", 1, database: database, at: clock.GetUtcNow());
+
+        // docs/webhooks.md: 5 s, 15 s, 45 s … up to 12 h, ±20 %, 12 times.
+        double[] pauses = [5, 15, 45, 135, 405, 1_215, 3_645, 10_935, 32_805, 43_200, 43_200];
+        for (var tries = 1; tries <= pauses.Length; tries++)
+        {
+            await Eventually.TrueAsync(async () => await TriesAsync("claim is null") == tries);
+            var waiting = await DeliveryAsync();
+            var next = waiting["nextAttemptAt"]!.GetValue<DateTimeOffset>();
+            var pause = (next - waiting["lastAttemptAt"]!.GetValue<DateTimeOffset>()).TotalSeconds;
+            Assert.InRange(pause, (pauses[tries - 1] * 0.8) - 0.001, (pauses[tries - 1] * 1.2) + 0.001);
+
+            // Not before its time: what is sent meanwhile shows that somebody looked.
+            clock.Advance(next - clock.GetUtcNow() - TimeSpan.FromMilliseconds(2));
+            await SendAnotherAsync(tries);
+            Assert.Equal(tries, await TriesAsync("true"));
+            clock.Advance(TimeSpan.FromMilliseconds(4));
+        }
+
+        await Eventually.TrueAsync(async () => (await DeliveryAsync())["state"]!.GetValue<string>() == "dead");
+        var dead = await DeliveryAsync();
+        Assert.Equal((12, 500, null), (dead["attempts"]!.GetValue<int>(), dead["lastStatus"]!.GetValue<int>(), dead["nextAttemptAt"]?.GetValue<string>()));
+        clock.Advance(TimeSpan.FromDays(2));
+        await SendAnotherAsync(12);
+        Assert.Equal(12, await TriesAsync("state = 'dead'"));
+
+        content = true;
+        using (var replayed = await admin.ActAsync($"webhooks/{webhook.Id()}:replay", null))
+        {
+            Assert.Equal(1, (await replayed.JsonAsync())["deliveries"]!.GetValue<int>());
+        }
+
+        await Eventually.TrueAsync(async () => (await DeliveryAsync())["state"]!.GetValue<string>() == "delivered");
+        Assert.Equal(1, (await DeliveryAsync())["attempts"]!.GetValue<int>());
+        var all = receiver.All.Where(static received => received.Subject == "things/1").ToArray();
+        Assert.Equal((13, 1), (all.Length, all.Select(static received => received.Id).Distinct().Count()));
+
+        async Task<int?> TriesAsync(string where) => await connection.ExecuteScalarAsync<int?>($"select attempts from webhook_deliveries where subject = 'things/1' and {where}");
+
+        async Task<JsonNode> DeliveryAsync() =>
+            JsonNode.Parse(await admin.GetStringAsync($"/admin/v1/webhooks/{webhook.Id()}/deliveries", Stop))!["items"]!.AsArray().Single(static delivery => delivery!["subject"]!.GetValue<string>() == "things/1")!;
+
+        async Task SendAnotherAsync(int number)
+        {
+            await EmitAsync($"others/{number}", number, database: database, at: clock.GetUtcNow());
+            await Eventually.TrueAsync(() => receiver.All.Any(received => received.Subject == $"others/{number}"));
+        }
+    }
+
+    [Fact]
+    public async Task What_failed_together_does_not_come_back_together()
+    {
+        const int Subjects = 30;
+        var database = await postgres.CreateDatabaseAsync();
+        var clock = new ManualClock(DateTimeOffset.UtcNow);
+        await using var catalog = new CatalogServer(database, settings: AsDocumented) { Time = clock };
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        await using var receiver = await Receiver.StartAsync(static (_, _) => Task.FromResult(500));
+        await admin.CreateAsync("webhooks", new { url = receiver.Url });
+        for (var subject = 0; subject < Subjects; subject++)
+        {
+            await EmitAsync($"things/{subject}", 1, database: database, at: clock.GetUtcNow());
+        }
+
+        await using var connection = new NpgsqlConnection(database);
+        double[] pauses = [];
+        await Eventually.TrueAsync(async () => (pauses = [.. await connection.QueryAsync<double>(
+            "select extract(epoch from next_attempt_at - last_attempt_at)::float8 from webhook_deliveries where attempts = 1 and claim is null")]).Length == Subjects);
+        Assert.All(pauses, static pause => Assert.InRange(pause, 3.999, 6.001));
+        // Of 30 that are spread evenly, none is in the lowest or none in the highest two fifths once in two million times.
+        Assert.Contains(pauses, static pause => pause < 4.8);
+        Assert.Contains(pauses, static pause => pause > 5.2);
+    }
+
     [Fact]
     public async Task A_name_that_leads_into_a_private_network_is_refused_when_it_is_connected_to()
     {
@@ -343,15 +527,18 @@ public sealed class WebhookTests(SharedPostgres postgres) : IAsyncLifetime
         }
     }
 
+    /// <summary>For one of two catalogs, told apart by the source of what they send. A claim outlives what a busy machine makes of a try.</summary>
+    private static (string, string?)[] SideBySide(string source) => [.. Quick.Where(static setting => !setting.Item1.EndsWith("Timeout", StringComparison.Ordinal)), ("OpenPlatform:Webhooks:Source", source)];
+
     private async Task<JsonArray> DeliveriesAsync(JsonNode webhook, string? state = null) =>
         JsonNode.Parse(await _admin.GetStringAsync($"/admin/v1/webhooks/{webhook.Id()}/deliveries{(state is null ? "" : "?state=" + state)}", Stop))!["items"]!.AsArray();
 
-    private async Task EmitAsync(string subject, int number, string type = "openplatform.thing.happened", Guid? organization = null, string? database = null)
+    private async Task EmitAsync(string subject, int number, string type = "openplatform.thing.happened", Guid? organization = null, string? database = null, DateTimeOffset? at = null)
     {
         await using var connection = new NpgsqlConnection(database ?? _database);
         await connection.OpenAsync(Stop);
         await using var transaction = await connection.BeginTransactionAsync(Stop);
-        await Outbox.WriteAsync(connection, transaction, DateTimeOffset.UtcNow, [OutboxEvent.Of(type, subject, organization, new { number })], Stop);
+        await Outbox.WriteAsync(connection, transaction, at ?? DateTimeOffset.UtcNow, [OutboxEvent.Of(type, subject, organization, new { number })], Stop);
         await transaction.CommitAsync(Stop);
     }
 
