@@ -27,11 +27,11 @@ internal sealed class WebhookOptions
     [Range(1, 50)]
     public int MaxAttempts { get; set; } = 12;
 
-    /// <summary>Wait after the first failed try; trebled by each further one.</summary>
+    /// <summary>Wait after the first failed try, before it is spread; trebled by each further one.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
     public TimeSpan FirstBackoff { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Longest wait between two tries.</summary>
+    /// <summary>Longest wait between two tries, before it is spread by a fifth to either side.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "2.00:00:00")]
     public TimeSpan LongestBackoff { get; set; } = TimeSpan.FromHours(12);
 
