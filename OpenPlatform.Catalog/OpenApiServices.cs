@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
+using System.Text.Json;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.OpenApi;
 using OpenPlatform.Catalog.Resources;
@@ -75,6 +76,12 @@ internal static class OpenApiServices
             if (metadata.OfType<IAllowAnonymous>().Any())
             {
                 operation.Security = [];
+            }
+
+            // Of a record's members ASP.NET Core tells the names that they have in C#; problems and links write them as the answers do.
+            foreach (var parameter in operation.Parameters.OfType<OpenApiParameter>().Where(static parameter => parameter is { In: ParameterLocation.Query, Name: not null }))
+            {
+                parameter.Name = JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
             }
 
             foreach (var parameter in operation.Parameters.OfType<OpenApiParameter>().Where(static parameter => parameter is { In: ParameterLocation.Path, Description: null }))

@@ -52,7 +52,7 @@ internal static class RevisionEndpoints
             return problem;
         }
 
-        if (page.Cursor is { } cursor && !(Base64Url.TryDecodeFromChars(cursor, after, out var written) && written == after.Length))
+        if (page.Cursor is { } cursor && !PageQuery.TryDecode(cursor, after))
         {
             return PageQuery.UnknownCursor();
         }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
@@ -14,7 +16,7 @@ internal static class PlanEndpoints
         plans.MapGet("/", List).Needs(Permission.ReadPlans).Lists<Plan>("ListPlans", "Plans, oldest first.");
         plans.MapById<PlanStore, Plan>("plan", static (plans, id, caller, _) => VisibleOrNullAsync(id, caller, plans))
             .Needs(Permission.ReadPlans).Reads<Plan>("GetPlan", "One plan in the revision that is in force.");
-        plans.MapGet("/{id:guid}/revisions", Revisions).Needs(Permission.ReadPlans).Describe("ListPlanRevisions", "Its revisions, the newest first.").Produces<Page<PlanRevision>>();
+        plans.MapGet("/{id:guid}/revisions", Revisions).Needs(Permission.ReadPlans).Lists<PlanRevision>("ListPlanRevisions", "Its revisions, the newest first.");
         plans.MapPatch("/{id:guid}", Patch).Needs(Permission.WritePlans).Patches<ChangedPlan, PlanRequest>("ChangePlan", "Changes a plan. Other terms are a new revision, in force for all of its subscriptions at once; the answer lists them.");
         plans.MapDelete("/{id:guid}", Delete).Needs(Permission.WritePlans).Deletes("DeletePlan", "Deletes a plan that nobody ever subscribed under.");
         plans.MapPost("/{id:guid}:publish", Publish).Needs(Permission.WritePlans).Changes<Plan>("PublishPlan", "Puts a draft on offer.");
@@ -36,8 +38,36 @@ internal static class PlanEndpoints
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, SeesDrafts(caller), cancellationToken));
 
-    private static async Task<IResult> Revisions(Guid id, Caller caller, PlanStore plans, CancellationToken cancellationToken) =>
-        (SeesDrafts(caller) || await VisibleOrNullAsync(id, caller, plans) is not null) && await plans.RevisionsAsync(id, cancellationToken) is { Count: > 0 } revisions ? TypedResults.Ok(new Page<PlanRevision>(revisions)) : CatalogProblem.NotFound("plan", id);
+    private static async Task<IResult> Revisions(Guid id, [AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken)
+    {
+        if (page.CheckLimit() is { } problem)
+        {
+            return problem;
+        }
+
+        // A cursor is the number of the last revision that was shown.
+        var number = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(number, int.MaxValue);
+        if (page.Cursor is { } cursor && !PageQuery.TryDecode(cursor, number))
+        {
+            return PageQuery.UnknownCursor();
+        }
+
+        var limit = page.Limit ?? PageQuery.DefaultLimit;
+        if (!SeesDrafts(caller) && await VisibleOrNullAsync(id, caller, plans) is null
+            || await plans.RevisionsOrNullAsync(id, BinaryPrimitives.ReadInt32BigEndian(number), limit + 1, cancellationToken) is not { } revisions)
+        {
+            return CatalogProblem.NotFound("plan", id);
+        }
+
+        if (revisions.Count > limit)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(number, revisions[limit - 1].Revision);
+            PageAnswers.AddNextLink(context, Base64Url.EncodeToString(number));
+        }
+
+        return TypedResults.Ok(new Page<PlanRevision>([.. revisions.Take(limit)]));
+    }
 
     private static async Task<Plan?> VisibleOrNullAsync(Guid id, Caller caller, PlanStore plans) =>
         await plans.FindOrNullAsync(id) is { } plan && (plan.State != PlanState.Draft || SeesDrafts(caller)) ? plan : null;

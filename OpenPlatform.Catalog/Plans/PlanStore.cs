@@ -38,12 +38,18 @@ internal sealed class PlanStore(NpgsqlDataSource database)
         return [.. rows.Select(static row => row.ToPlan())];
     }
 
-    /// <summary>All revisions of a plan, the newest first; empty when there is no such plan.</summary>
-    public async Task<IReadOnlyList<PlanRevision>> RevisionsAsync(Guid id, CancellationToken cancellationToken)
+    /// <summary>Revisions of a plan before a number, the newest first; null when there is no such plan.</summary>
+    public async Task<IReadOnlyList<PlanRevision>?> RevisionsOrNullAsync(Guid id, int before, int fetch, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await connection.QueryAsync<RevisionRow>(new(
-            "select revision, terms::text as terms, created_at from plan_revisions where plan_id = @id order by revision desc limit 1000", new { id }, cancellationToken: cancellationToken));
+        var rows = (await connection.QueryAsync<RevisionRow>(new(
+            "select revision, terms::text as terms, created_at from plan_revisions where plan_id = @id and revision < @before order by revision desc limit @fetch",
+            new { id, before, fetch }, cancellationToken: cancellationToken))).AsList();
+        if (rows.Count == 0 && !await connection.ExecuteScalarAsync<bool>(new("select exists (select from plans where id = @id)", new { id }, cancellationToken: cancellationToken)))
+        {
+            return null;
+        }
+
         return [.. rows.Select(row =>
         {
             var terms = ModelOf(id, "", row.Terms);

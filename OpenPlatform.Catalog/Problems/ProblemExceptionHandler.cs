@@ -23,6 +23,8 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         var problem = exception switch
         {
             BadHttpRequestException { InnerException: JsonException json } => OfJson(json),
+            BadHttpRequestException bad when ParameterOrNull(httpContext.Request, bad) is { } parameter =>
+                CatalogProblem.Malformed("A parameter of the query cannot be read.", new ProblemError("?" + parameter, "is not of the type that is expected here")),
             BadHttpRequestException bad => CatalogProblem.OfStatus(bad.StatusCode, bad.Message),
             PostgresException { SqlState: ['2', '2', ..] } => CatalogProblem.Invalid(new ProblemError("", "holds a text or number that cannot be kept, such as the character NUL or a number out of all range")),
             // Foreign key: what was not asked for in particular, the database still holds.
@@ -44,6 +46,12 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
         await problem.ExecuteAsync(httpContext);
         return true;
     }
+
+    /// <summary>Which parameter of the query could not be bound, as it was written there; null when that is not what went wrong. The message of ASP.NET Core speaks of .NET types.</summary>
+    private static string? ParameterOrNull(HttpRequest request, BadHttpRequestException exception) =>
+        Unbound().Match(exception.Message) is { Success: true } unbound
+            ? request.Query.Keys.FirstOrDefault(name => name.Equals(unbound.Groups["name"].Value, StringComparison.OrdinalIgnoreCase))
+            : null;
 
     private static CatalogProblem OfJson(JsonException exception)
     {
@@ -88,6 +96,9 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
 
     [GeneratedRegex("^Duplicate property '(?<name>.*)' encountered", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking | RegexOptions.Singleline)]
     private static partial Regex DuplicateMember();
+
+    [GeneratedRegex("^Failed to bind parameter \"[^\"]* (?<name>\\w+)\" from ", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex Unbound();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Postgres does not answer: {Reason}")]
     private partial void LogDatabaseAway(string reason);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.WebUtilities;
 using OpenPlatform.Catalog.Problems;
 
@@ -11,7 +12,7 @@ namespace OpenPlatform.Catalog.Resources;
 /// <param name="Limit">Most items on the page, 1 to 200; absent: 50.</param>
 public sealed record PageQuery(
     [property: Description("Where the page before ended, from its Link header.")] string? Cursor,
-    [property: Description("Most items on the page, 1 to 200; 50 when absent.")] int? Limit)
+    [property: Description("Most items on the page, 1 to 200; 50 when absent."), Range(1, PageQuery.MaxLimit)] int? Limit)
 {
     public const int DefaultLimit = 50;
     public const int MaxLimit = 200;

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -138,7 +139,7 @@ internal sealed class CatalogServer : WebApplicationFactory<CatalogApp>
 }
 
 /// <summary>Short forms of what the tests send and read.</summary>
-internal static class AdminCalls
+internal static partial class AdminCalls
 {
     public static async Task<JsonObject> CreateAsync(this HttpClient admin, string collection, object body)
     {
@@ -176,6 +177,21 @@ internal static class AdminCalls
     public static async Task<JsonObject> JsonAsync(this HttpResponseMessage response) =>
         JsonNode.Parse(await response.Content.ReadAsStringAsync())!.AsObject();
 
+    /// <summary>The path of an endpoint with ids of what is there, the first of each list on the way.</summary>
+    public static async Task<string> FillAsync(this HttpClient admin, string path)
+    {
+        var filled = path;
+        while (PathParameter().Match(filled) is { Success: true } parameter)
+        {
+            var collection = filled[..parameter.Index].TrimEnd('/');
+            var items = JsonNode.Parse(await admin.GetStringAsync(collection))!["items"]!.AsArray();
+            Assert.True(items.Count > 0, $"Nothing is in {collection}.");
+            filled = collection + "/" + items[0]!.Id() + filled[(parameter.Index + parameter.Length)..];
+        }
+
+        return filled;
+    }
+
     /// <summary>Checks that it is a problem, complete and of this status, and gives its pointers.</summary>
     public static async Task<string[]> ProblemAsync(this HttpResponseMessage response, HttpStatusCode status)
     {
@@ -189,6 +205,9 @@ internal static class AdminCalls
         Assert.Matches("^[0-9a-f]{32}$", problem["traceId"]!.GetValue<string>());
         return [.. (problem["errors"]?.AsArray() ?? []).Select(static error => error!["pointer"]!.GetValue<string>())];
     }
+
+    [GeneratedRegex(@"\{[^}]+\}", RegexOptions.NonBacktracking)]
+    private static partial Regex PathParameter();
 }
 
 /// <summary>Everything that was logged, as text.</summary>

@@ -79,8 +79,40 @@ public sealed class OpenApiDocumentTests(CatalogFixture fixture) : IClassFixture
                 Assert.True(parameters.Contains("Idempotency-Key"), what);
             }
 
+            Assert.All(parameters.Except(["If-Match", "Idempotency-Key"]), name => Assert.True(char.IsLower(name![0]), $"{what} {name}"));
             Assert.Matches("Needs (the permission [A-Za-z]+|no token)\\.$", operation["description"]!.GetValue<string>());
         }
+    }
+
+    /// <summary>What answers more than one thing gives it in pages, and says how.</summary>
+    [Fact]
+    public async Task Every_list_has_a_cursor_and_a_limit_of_200()
+    {
+        // Bounded by what they are: the jobs that the catalog is made of, and the keys that sign tokens, of which old ones go.
+        string[] bounded = ["ListJobs", "ListTokenKeys"];
+        var document = await DocumentAsync();
+        var lists = document["paths"]!.AsObject().Select(static path => path.Value!["get"]).OfType<JsonObject>()
+            .Select(get => (Name: get["operationId"]!.GetValue<string>(), Get: get))
+            .Where(list => list.Name.StartsWith("List", StringComparison.Ordinal) || AnswersItems(document, list.Get)).ToList();
+        Assert.True(lists.Count > 20, string.Join(' ', lists.Select(static list => list.Name)));
+
+        var withoutPages = lists.Where(static list => !HasPages(list.Get)).Select(static list => list.Name);
+
+        Assert.Equal(bounded, withoutPages.Order(StringComparer.Ordinal));
+    }
+
+    private static bool HasPages(JsonObject get)
+    {
+        var parameters = (get["parameters"]?.AsArray() ?? []).ToDictionary(static parameter => parameter!["name"]!.GetValue<string>(), static parameter => parameter!["schema"]!.AsObject(), StringComparer.Ordinal);
+        return parameters.ContainsKey("cursor") && parameters.TryGetValue("limit", out var limit)
+            && (limit["minimum"]?.GetValue<int>(), limit["maximum"]?.GetValue<int>()) == (1, 200);
+    }
+
+    private static bool AnswersItems(JsonObject document, JsonObject get)
+    {
+        var schema = get["responses"]!["200"]?["content"]?["application/json"]?["schema"];
+        schema = schema?["$ref"] is { } reference ? document["components"]!["schemas"]![reference.GetValue<string>().Split('/')[^1]] : schema;
+        return schema?["properties"]?["items"] is not null;
     }
 
     private async Task<JsonObject> DocumentAsync()

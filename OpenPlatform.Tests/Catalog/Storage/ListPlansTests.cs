@@ -37,7 +37,7 @@ public sealed partial class ListPlansTests(SharedPostgres postgres)
         foreach (var (path, name) in lists)
         {
             var before = catalog.Logs.All.Length;
-            using var response = await admin.GetAsync(await FillAsync(admin, path), TestContext.Current.CancellationToken);
+            using var response = await admin.GetAsync(await admin.FillAsync(path), TestContext.Current.CancellationToken);
             Assert.True(response.StatusCode == HttpStatusCode.OK, $"{path}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)}");
             var told = catalog.Logs.All[before..];
             Assert.True(told.Contains("Query Text", StringComparison.Ordinal), $"{name} asked nothing: {told}");
@@ -50,24 +50,6 @@ public sealed partial class ListPlansTests(SharedPostgres postgres)
         Assert.True(whole.Count == 0, string.Join("\n\n", whole));
     }
 
-    /// <summary>The path with ids of what is there.</summary>
-    private static async Task<string> FillAsync(HttpClient admin, string path)
-    {
-        var filled = path;
-        while (Parameter().Match(filled) is { Success: true } parameter)
-        {
-            var collection = filled[..parameter.Index].TrimEnd('/');
-            var items = JsonNode.Parse(await admin.GetStringAsync(collection))!["items"]!.AsArray();
-            Assert.True(items.Count > 0, $"Nothing is in {collection}.");
-            filled = collection + "/" + items[0]!.Id() + filled[(parameter.Index + parameter.Length)..];
-        }
-
-        return filled;
-    }
-
     [GeneratedRegex(@"Seq Scan on (?<table>\w+)", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex SequentialScan();
-
-    [GeneratedRegex(@"\{\w+\}", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
-    private static partial Regex Parameter();
 }
