@@ -2,16 +2,37 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using Dapper;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using OpenPlatform.Catalog.Idempotency;
+using OpenPlatform.Tests.Catalog.Access;
 using OpenPlatform.Tests.Fixtures;
 
 namespace OpenPlatform.Tests.Catalog;
 
-public sealed class IdempotencyTests(CatalogFixture fixture) : IClassFixture<CatalogFixture>
+public sealed class IdempotencyTests(CatalogFixture fixture, SharedPostgres postgres) : IClassFixture<CatalogFixture>
 {
+    /// <summary>Everything that is created by a POST, and what its answer shows once.</summary>
+    public static TheoryData<string, string?> Collections() => new()
+    {
+        { "apis", null }, { "backends", null }, { "plans", null }, { "organizations", null }, { "applications", null }, { "credentials", "key" }, { "subscriptions", null },
+        { "changesets", null }, { "webhooks", "secret" }, { "tokens", "token" }, { "accounts", null },
+    };
+
+    [Fact]
+    public void Every_collection_is_tried()
+    {
+        using var started = fixture.Catalog.Anonymous();
+        Assert.Equal(
+            fixture.Catalog.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Where(static endpoint => endpoint.Metadata.GetMetadata<AnswersCreated>() is not null)
+                .Select(static endpoint => endpoint.RoutePattern.RawText!.Trim('/')["admin/v1/".Length..]).Order(),
+            Collections().Select(static row => row.Data.Item1).Order());
+    }
+
     [Theory]
-    [MemberData(nameof(ResourceTests.Collections), MemberType = typeof(ResourceTests))]
-    public async Task A_repeated_post_gets_the_answer_of_the_first_and_is_done_once(string collection)
+    [MemberData(nameof(Collections))]
+    public async Task A_repeated_post_gets_the_answer_of_the_first_and_is_done_once(string collection, string? shownOnce)
     {
         using var admin = fixture.Catalog.Operator();
         var body = await new Parts(admin).BodyAsync(collection);
@@ -30,6 +51,55 @@ public sealed class IdempotencyTests(CatalogFixture fixture) : IClassFixture<Cat
         Assert.False(first.Headers.Contains("Idempotency-Replayed"));
         Assert.True(second.Headers.Contains("Idempotency-Replayed"));
         Assert.Equal(before, await CountAsync(collection));
+        Assert.True(shownOnce is null || (await second.JsonAsync())[shownOnce]!.GetValue<string>().Length > 20);
+    }
+
+    [Theory]
+    [MemberData(nameof(Collections))]
+    public async Task The_same_key_with_another_body_is_422_and_does_nothing(string collection, string? shownOnce)
+    {
+        using var admin = fixture.Catalog.Operator();
+        var parts = new Parts(admin);
+        var (body, another) = (await parts.BodyAsync(collection), await parts.BodyAsync(collection));
+        var key = Guid.NewGuid().ToString();
+        using var first = await PostAsync(admin, collection, body, key);
+        var before = await CountAsync(collection);
+
+        using var refused = await PostAsync(admin, collection, another, key);
+
+        var problem = await refused.JsonAsync();
+        await refused.ProblemAsync(HttpStatusCode.UnprocessableEntity);
+        Assert.Equal("urn:openplatform:problem:idempotency-key-reused", problem["type"]!.GetValue<string>());
+        Assert.Equal(before, await CountAsync(collection));
+        using var again = await PostAsync(admin, collection, body, key);
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
+        Assert.True(shownOnce is null || (await first.JsonAsync()).ContainsKey(shownOnce));
+    }
+
+    /// <summary>The request of one, sent by another under the same key: it is answered as a new one, with nothing of the answer of the first.</summary>
+    [Theory]
+    [MemberData(nameof(Collections))]
+    public async Task A_key_belongs_to_its_caller(string collection, string? shownOnce)
+    {
+        using var one = fixture.Catalog.Operator();
+        using var other = fixture.Catalog.With((await one.TokenAsync("owner")).Token);
+        var body = await new Parts(one).BodyAsync(collection);
+        var key = Guid.NewGuid().ToString();
+        using var first = await PostAsync(one, collection, body, key);
+        Assert.Equal(HttpStatusCode.Created, first.StatusCode);
+        var created = await first.JsonAsync();
+
+        using var stranger = await PostAsync(other, collection, body, key);
+
+        // A new one, or a conflict with what the first has made.
+        Assert.True(stranger.StatusCode is HttpStatusCode.Created or HttpStatusCode.Conflict, $"{(int)stranger.StatusCode}");
+        Assert.False(stranger.Headers.Contains("Idempotency-Replayed"));
+        var answer = await stranger.Content.ReadAsStringAsync();
+        Assert.DoesNotContain(created.Id(), answer, StringComparison.Ordinal);
+        Assert.True(shownOnce is null || !answer.Contains(created[shownOnce]!.GetValue<string>(), StringComparison.Ordinal));
+        using var again = await PostAsync(one, collection, body, key);
+        Assert.True(again.Headers.Contains("Idempotency-Replayed"));
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
     }
 
     [Fact]
@@ -144,15 +214,26 @@ public sealed class IdempotencyTests(CatalogFixture fixture) : IClassFixture<Cat
     }
 
     [Fact]
-    public async Task After_a_day_a_key_is_new_again()
+    public async Task After_a_day_a_key_is_new_again_and_not_before()
     {
-        using var admin = fixture.Catalog.Operator();
-        var key = Guid.NewGuid().ToString();
-        using var first = await PostAsync(admin, "organizations", new { name = $"Old {key}" }, key);
-        await using var connection = new NpgsqlConnection(fixture.ConnectionString);
-        await connection.ExecuteAsync("update idempotency set created_at = created_at - interval '24 hours' where key = @key", new { key });
-        using var second = await PostAsync(admin, "organizations", new { name = $"Old {key}" }, key);
-        Assert.Equal(["/name"], await second.ProblemAsync(HttpStatusCode.Conflict));
+        var clock = new ManualClock(DateTimeOffset.UtcNow);
+        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync()) { Time = clock };
+        await catalog.ReadyAsync();
+        using var admin = catalog.Operator();
+        var body = new { name = "a machine", roles = new[] { "auditor" } };
+        using var issued = await PostAsync(admin, "tokens", body, "the-key");
+        var secret = (await issued.JsonAsync())["token"]!.GetValue<string>();
+
+        clock.Advance(new TimeSpan(23, 59, 0));
+        using var kept = await PostAsync(admin, "tokens", body, "the-key");
+        Assert.True(kept.Headers.Contains("Idempotency-Replayed"));
+        Assert.Equal(secret, (await kept.JsonAsync())["token"]!.GetValue<string>());
+
+        clock.Advance(new TimeSpan(0, 1, 1));
+        using var fresh = await PostAsync(admin, "tokens", body, "the-key");
+        Assert.Equal(HttpStatusCode.Created, fresh.StatusCode);
+        Assert.False(fresh.Headers.Contains("Idempotency-Replayed"));
+        Assert.NotEqual(secret, (await fresh.JsonAsync())["token"]!.GetValue<string>());
     }
 
     [Theory]
@@ -191,6 +272,6 @@ public sealed class IdempotencyTests(CatalogFixture fixture) : IClassFixture<Cat
     private async Task<long> CountAsync(string collection)
     {
         await using var connection = new NpgsqlConnection(fixture.ConnectionString);
-        return await connection.ExecuteScalarAsync<long>($"select count(*) from {collection}");
+        return await connection.ExecuteScalarAsync<long>($"select count(*) from {(collection == "tokens" ? "access_tokens" : collection)}");
     }
 }

@@ -279,6 +279,10 @@ internal sealed class Parts(HttpClient admin)
                 ["applicationId"] = await NewAsync("applications"), ["planId"] = await NewAsync("plans"),
                 ["versionId"] = (await admin.CreateAsync("apis", await BodyAsync("apis")))["versions"]![0]!.Id(),
             },
+            "changesets" => new() { ["puts"] = new JsonObject { ["organizations"] = new JsonArray(new JsonObject { ["name"] = $"Declared {name}" }) } },
+            "webhooks" => new() { ["url"] = $"https://partner.example/{name}", ["active"] = false },
+            "tokens" => new() { ["name"] = name, ["roles"] = new JsonArray("auditor") },
+            "accounts" => new() { ["name"] = name, ["password"] = "a password of the tests", ["roles"] = new JsonArray("auditor") },
             _ => throw new ArgumentOutOfRangeException(nameof(collection), collection, null),
         };
     }
