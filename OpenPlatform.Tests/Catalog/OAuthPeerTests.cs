@@ -15,11 +15,12 @@ public sealed class OAuthPeerTests(SharedPostgres postgres)
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Another_library_discovers_the_endpoints_gets_tokens_in_every_way_and_calls_an_API_until_they_are_revoked()
+    public async Task Another_library_discovers_the_endpoints_gets_tokens_in_every_way_and_calls_an_API_until_they_are_revoked_or_their_key_is()
     {
         NodePeers.Require("npm");
         var issuer = $"http://127.0.0.1:{FreePort.Next()}"; // it names itself, so it must know where it will be
-        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync(), "Development", ("OpenPlatform:Tokens:Issuer", issuer), ("urls", issuer));
+        await using var catalog = new CatalogServer(await postgres.CreateDatabaseAsync(), "Development", ("OpenPlatform:Tokens:Issuer", issuer), ("urls", issuer),
+            ("OpenPlatform:Tokens:KeyAhead", "00:00:02")); // from when it is published until it signs: as long as a rotation takes here
         await catalog.ReadyAsync();
         using var admin = catalog.Operator();
         await using var backend = await TestBackend.StartAsync();
@@ -42,7 +43,7 @@ public sealed class OAuthPeerTests(SharedPostgres postgres)
         var result = await RunAsync(new
         {
             issuer, audience = "urn:openplatform:apis", clientId = application, secret = secret["secret"]!.GetValue<string>(), pkcs8 = key.ExportPkcs8PrivateKeyPem(),
-            api = new Uri(gateway.ClientOptions.BaseAddress, "/orders/v1/orders"),
+            api = new Uri(gateway.ClientOptions.BaseAddress, "/orders/v1/orders"), rotation = new Uri(admin.BaseAddress!, "/admin/v1/token-keys:rotate"), admin = CatalogServer.AdminToken,
         });
 
         Assert.Equal(issuer + "/oauth/token", result["discovered"]!.GetValue<string>());
@@ -54,6 +55,10 @@ public sealed class OAuthPeerTests(SharedPostgres postgres)
         }
 
         Assert.Equal((false, 401), (result["afterRevocation"]!.GetValue<bool>(), result["refused"]!.GetValue<int>()));
+
+        // The next key was published before it signed, and tokens of both count; when one leaked, nothing of the others does.
+        Assert.Equal("""{"publishedBefore":true,"statuses":[200,200]}""", result["next"]!.ToJsonString());
+        Assert.Equal("""{"published":1,"differs":true,"refusals":["ERR_JWKS_NO_MATCHING_KEY","ERR_JWKS_NO_MATCHING_KEY",null]}""", result["atOnce"]!.ToJsonString());
     }
 
     private static async Task<JsonNode> RunAsync(object input)
