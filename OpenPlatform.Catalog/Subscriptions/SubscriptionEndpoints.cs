@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
 using OpenPlatform.Catalog.Snapshots;
@@ -30,9 +31,23 @@ internal static class SubscriptionEndpoints
         request.Check() ?? ResourceAnswers.Created("/admin/v1/subscriptions",
             await changes.ApplyAsync(change => SubscriptionStore.InsertAsync(change, request), cancellationToken));
 
-    private static Task<IResult> List(
-        [AsParameters] PageQuery page, [AsParameters] SubscriptionQuery query, Caller caller, SubscriptionStore subscriptions, HttpContext context, CancellationToken cancellationToken) =>
-        PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(caller, new(query.Application, query.Version, query.Plan, query.State), start, cancellationToken));
+    private static async Task<IResult> List(
+        [AsParameters] PageQuery page, [AsParameters] SubscriptionQuery query, Caller caller, SubscriptionStore subscriptions, HttpContext context, CancellationToken cancellationToken)
+    {
+        SubscriptionState? only = null;
+        if (query.State is { } state)
+        {
+            // Not bound as what it is: then it would have to be written otherwise than answers write it.
+            if (!Enum.TryParse<SubscriptionState>(state, ignoreCase: true, out var known) || !Enum.IsDefined(known))
+            {
+                return CatalogProblem.Malformed("The list cannot be given.", new ProblemError("?state", "must be pending, active, paused, cancelled or rejected"));
+            }
+
+            only = known;
+        }
+
+        return await PageAnswers.ListAsync(context, page, start => subscriptions.ListAsync(caller, new(query.Application, query.Version, query.Plan, only), start, cancellationToken));
+    }
 
     private static async Task<IResult> ChangePlan(Guid id, PlanChangeRequest request, IfMatch ifMatch, ConfigChanges changes, CancellationToken cancellationToken) =>
         request.Check() ?? ResourceAnswers.Changed(
@@ -47,4 +62,4 @@ public sealed record SubscriptionQuery(
     [property: Description("Only those of this application.")] Guid? Application,
     [property: Description("Only those to this API version.")] Guid? Version,
     [property: Description("Only those under this plan.")] Guid? Plan,
-    [property: Description("Only those in this state.")] SubscriptionState? State);
+    [property: Description("Only those in this state: pending, active, paused, cancelled or rejected.")] string? State);

@@ -54,6 +54,24 @@ public sealed class SubscriptionTests(CatalogFixture fixture) : IClassFixture<Ca
     }
 
     [Fact]
+    public async Task They_are_found_by_their_state_as_answers_write_it()
+    {
+        using var admin = fixture.Catalog.Operator();
+        var application = (await CreatePendingAsync(admin))["applicationId"]!.GetValue<string>();
+        foreach (var (state, found) in new[] { ("pending", 1), ("Pending", 1), ("active", 0), ("paused", 0), ("cancelled", 0), ("rejected", 0) })
+        {
+            var list = await admin.GetFromJsonAsync<System.Text.Json.Nodes.JsonObject>($"/admin/v1/subscriptions?application={application}&state={state}");
+            Assert.Equal(found, list!["items"]!.AsArray().Count);
+        }
+
+        foreach (var wrong in new[] { "waiting", "7", "" })
+        {
+            using var refused = await admin.GetAsync($"/admin/v1/subscriptions?state={wrong}");
+            Assert.Equal(["?state"], await refused.ProblemAsync(HttpStatusCode.BadRequest));
+        }
+    }
+
+    [Fact]
     public async Task Nobody_begins_with_a_deprecated_version_unless_somebody_who_decides_says_so()
     {
         using var admin = fixture.Catalog.Operator();
