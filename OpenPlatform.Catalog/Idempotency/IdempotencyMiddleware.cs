@@ -30,34 +30,39 @@ internal sealed class IdempotencyMiddleware(RequestDelegate next, IdempotencySto
             return;
         }
 
-        var run = new IdempotentRun(caller.Actor, key, await HashAsync(context.Request), Guid.CreateVersion7());
+        var sha256 = await HashAsync(context.Request);
+        // Of a body that may hold a password: without the pepper, whoever reads the table could try passwords as fast as SHA-256 goes.
+        var run = new IdempotentRun(caller.Actor, key, HMACSHA256.HashData(options.Value.KeyPepperBytes, sha256), Guid.CreateVersion7());
         if (await store.TakeAsync(run, context.RequestAborted) is { } kept)
         {
-            await RepeatAsync(context, run, kept);
+            // Replicas of the version before keep it without.
+            var isSame = kept.RequestSha256.AsSpan().SequenceEqual(run.RequestSha256) || kept.RequestSha256.AsSpan().SequenceEqual(sha256);
+            await RepeatAsync(context, run, kept, isSame);
             return;
         }
 
         await RunAsync(context, run);
     }
 
-    private async Task RepeatAsync(HttpContext context, IdempotentRun run, KeptAnswer kept)
+    private async Task RepeatAsync(HttpContext context, IdempotentRun run, KeptAnswer kept, bool isSame)
     {
-        if (!kept.RequestSha256.AsSpan().SequenceEqual(run.RequestSha256))
+        var answer = kept.Answer is null ? null : IdempotentAnswer.Open(options.Value.KeyPepperBytes, run, kept.Answer);
+        if (kept.Answer is not null && answer is null)
+        {
+            // The pepper was changed since, so nobody can tell what was asked either. It was done, and must not be done again.
+            await CatalogProblem.AnswerLost().ExecuteAsync(context);
+        }
+        else if (!isSame)
         {
             await CatalogProblem.IdempotencyKeyReused().ExecuteAsync(context);
         }
-        else if (kept.Answer is null)
+        else if (answer is null)
         {
             await CatalogProblem.StillRunning().ExecuteAsync(context);
         }
-        else if (IdempotentAnswer.Open(options.Value.KeyPepperBytes, run, kept.Answer) is { } answer)
-        {
-            await answer.WriteAsync(context);
-        }
         else
         {
-            // The pepper was changed since. It was done, and must not be done again.
-            await CatalogProblem.AnswerLost().ExecuteAsync(context);
+            await answer.WriteAsync(context);
         }
     }
 

@@ -102,6 +102,26 @@ public sealed class IdempotencyTests(CatalogFixture fixture, SharedPostgres post
         Assert.Equal(await first.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
     }
 
+    /// <summary>Whoever reads the table could try passwords: a plain hash of the request would tell which is right.</summary>
+    [Fact]
+    public async Task What_is_kept_of_a_request_does_not_tell_which_password_was_in_it()
+    {
+        using var admin = fixture.Catalog.Operator();
+        const string Body = """{"name":"guessed","password":"correct horse battery","roles":["auditor"]}""";
+        var key = Guid.NewGuid().ToString();
+        foreach (var _ in (int[])[1, 2])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/admin/v1/accounts") { Content = new StringContent(Body, Encoding.UTF8, "application/json") };
+            request.Headers.Add("Idempotency-Key", key);
+            using var response = await admin.SendAsync(request);
+            Assert.Equal(HttpStatusCode.Created, response.StatusCode);
+        }
+
+        await using var connection = new NpgsqlConnection(fixture.ConnectionString);
+        var kept = await connection.QuerySingleAsync<byte[]>("select request_sha256 from idempotency where key = @key", new { key });
+        Assert.NotEqual(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes("POST /admin/v1/accounts\n" + Body)), kept);
+    }
+
     [Fact]
     public async Task An_action_is_repeated_too()
     {
