@@ -32,13 +32,16 @@ internal sealed class AuditStore(NpgsqlDataSource database)
         Add(filter.Kind, "kind = @Kind");
         Add(filter.Id, "id = @Id");
         Add(filter.Actor, "actor = @Actor");
-        Add(filter.From, "at >= @From");
-        Add(filter.To, "at < @To");
+        // Times never go back along the chain, so a span of time is a span of it, and any of the indexes finds its ends.
+        Add(filter.From, $"sequence >= coalesce({FirstAt("@From")}, {long.MaxValue})");
+        Add(filter.To, $"sequence < coalesce({FirstAt("@To")}, {long.MaxValue})");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var rows = await connection.QueryAsync<AuditRow>(new(
             $"select {Columns} from audit where {string.Join(" and ", conditions)} order by sequence desc limit @fetch",
             new { filter.Kind, filter.Id, filter.Actor, From = filter.From?.UtcDateTime, To = filter.To?.UtcDateTime, before, fetch }, cancellationToken: cancellationToken));
         return [.. rows.Select(static row => row.ToEntry())];
+
+        static string FirstAt(string time) => $"(select sequence from audit where at >= {time} order by at, sequence limit 1)";
 
         void Add(object? value, string condition)
         {

@@ -287,6 +287,22 @@ public sealed class AuditTests(SharedPostgres postgres) : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Times_of_the_audit_do_not_go_back_when_the_clock_does()
+    {
+        await new Parts(_admin).NewAsync("organizations");
+        await using var connection = await _database.OpenConnectionAsync();
+        await TamperAsync(connection, "update audit set at = at + interval '1 hour'"); // as if it had been an hour later then
+        var then = new DateTimeOffset(await connection.ExecuteScalarAsync<DateTime>("select at from audit where sequence = 1"));
+
+        await new Parts(_admin).NewAsync("organizations");
+
+        var (entries, _) = await ListAsync("");
+        Assert.Equal([then, then], entries.Select(static entry => entry["at"]!.GetValue<DateTimeOffset>()));
+        Assert.Equal(2, (await ListAsync($"?from={Uri.EscapeDataString(then.ToString("O"))}")).Entries.Count);
+        Assert.Empty((await ListAsync($"?to={Uri.EscapeDataString(then.ToString("O"))}")).Entries);
+    }
+
     private static Func<JsonNode, string> Text(string member) => node => node[member]!.GetValue<string>();
 
     // As the owner of the database could do it: with the guards off.

@@ -217,6 +217,10 @@ internal sealed class LogLines : ILoggerProvider, ILogger
 
     public string All => string.Join('\n', _lines);
 
+    public int Count => _lines.Count;
+
+    public string Since(int count) => string.Join('\n', _lines.Skip(count));
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public IDisposable? BeginScope<TState>(TState state)

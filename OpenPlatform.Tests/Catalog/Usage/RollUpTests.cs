@@ -73,6 +73,40 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
         Assert.Equal(0, (await _led.RunAsync("usage-partitions")).Changes);
     }
 
+    /// <summary>By the clock of the catalog: whatever day of the month it is, also where months are of different length.</summary>
+    [Fact]
+    public async Task As_months_go_by_the_next_ones_are_there_before_they_are_needed_and_an_item_is_in_its_own()
+    {
+        var token = await _led.TakeAsync();
+        var partitions = new UsagePartitions(Options.Create(new UsageOptions { MonthsAhead = 2 }));
+        await AtAsync("2027-11-30T23:59:00Z");
+        Assert.Equal(["2027_11", "2027_12", "2028_01"], await MonthsAsync());
+        await AtAsync("2027-12-31T23:59:59Z");
+        Assert.Equal(["2027_11", "2027_12", "2028_01", "2028_02"], await MonthsAsync());
+        await AtAsync("2028-01-31T00:00:00Z"); // 30 days later it is March
+        Assert.Equal(["2027_11", "2027_12", "2028_01", "2028_02", "2028_03"], await MonthsAsync());
+        await AtAsync("2028-01-31T12:00:00Z");
+        Assert.Equal(5, (await MonthsAsync()).Length);
+
+        await PostAsync([.. ((string[])["2027-12-31T23:59:00Z", "2028-01-01T00:00:00Z", "2028-02-29T23:59:00Z", "2028-03-01T00:00:00+01:00", "2028-03-01T00:00:00Z"])
+            .Select(static (moment, i) => Units(Guid.NewGuid(), i + 1, minute: DateTimeOffset.Parse(moment, CultureInfo.InvariantCulture)))]);
+        Assert.Equal(
+            "2027_12 1, 2028_01 2, 2028_02 3, 2028_02 4, 2028_03 5",
+            await _led.SqlAsync<string>("select string_agg(replace(tableoid::regclass::text, 'usage_items_', '') || ' ' || units, ', ' order by units) from usage_items"));
+        Assert.Equal(5, (await MonthsAsync()).Length); // each was there
+
+        async Task AtAsync(string moment)
+        {
+            var clock = new ManualClock(DateTimeOffset.Parse(moment, CultureInfo.InvariantCulture));
+            var runner = new JobRunner(_led.Services<NpgsqlDataSource>(), Options.Create(new JobOptions()), _led.Services<JobMetrics>(), clock, NullLogger<JobRunner>.Instance);
+            await runner.RunAsync(partitions, "test", token, Stop);
+        }
+
+        async Task<string[]> MonthsAsync() =>
+            (await _led.SqlAsync<string>("select string_agg(substr(c.relname, 13), ' ' order by c.relname) from pg_inherits h join pg_class c on c.oid = h.inhrelid where h.inhparent = 'usage_items'::regclass and c.relname ~ '[0-9]{4}'"))
+            .Split(' ');
+    }
+
     [Fact]
     public async Task Hours_that_do_not_agree_with_their_items_are_found_reported_and_mended()
     {
@@ -263,7 +297,8 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
         await FillAsync(
             """
             insert into usage_hours (hour, application_id, version_id, operation_id, status, subscription_id, organization_id, api_id, units)
-            select timestamptz '2026-01-01Z' + n % 700 * interval '1 hour', md5('a' || n % 400)::uuid, md5('v' || n % 400)::uuid, 'op' || n, 200, md5('s' || n % 400)::uuid, md5('o' || n % 400)::uuid, md5('i' || n % 400)::uuid, 1
+            select timestamptz '2026-01-01Z' + n % 700 * interval '1 hour', md5('a' || n % 400)::uuid, md5('v' || n % 400)::uuid, 'op' || n, case when n % 500 = 0 then 404 else 200 end,
+                   md5('s' || n % 400)::uuid, md5('o' || n % 400)::uuid, md5('i' || n % 400)::uuid, 1
             from generate_series(0, 39999) n;
             select make_usage_partition('2026-01-01Z');
             insert into usage_batches (id, gateway, epoch, sequence, units, received_at, rolled_up_at) select md5('b' || n)::uuid, 'g', md5('e')::uuid, n, 1, now(), case when n > 10 then now() end from generate_series(1, 40000) n;
@@ -272,27 +307,61 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
         await using var connection = await _led.Services<NpgsqlDataSource>().OpenConnectionAsync(Stop);
         await connection.ExecuteAsync("analyze usage_hours, usage_batches, usage_items");
         var some = Guid.NewGuid();
-        UsageFilter[] filters =
+        UsageFilter[] alone =
         [
             Everything with { Application = some }, Everything with { Subscription = some }, Everything with { Organization = some }, Everything with { Api = some }, Everything with { Version = some },
-            Everything with { From = Noon.AddDays(-30), To = Noon.AddDays(-30).AddHours(2) },
+            Everything with { Operation = "op7" }, Everything with { Status = "404" }, Everything with { Status = "4xx" },
+        ];
+        var (from, to) = (Noon.AddDays(-30), Noon.AddDays(-30).AddHours(2));
+        UsageFilter[] filters =
+        [
+            .. alone,
+            // Most usage has this status, and all of it has some: the hours bound it.
+            .. ((UsageFilter[])[.. alone, Everything, Everything with { Status = "200" }, Everything with { Status = "2xx" }]).SelectMany(filter => (UsageFilter[])
+                [filter with { From = from, To = to }, filter with { From = Noon.AddDays(-32), To = Noon.AddDays(-31) }, filter with { From = Noon.AddDays(-1) }, filter with { To = Noon.AddDays(-58) }]),
+            Everything with { Application = some, Operation = "op7" }, Everything with { Application = some, Status = "2xx" }, Everything with { Api = some, Operation = "op7", Status = "404" },
+            Everything with { Operation = "op7", Status = "2xx" },
         ];
         foreach (var filter in filters)
         {
-            await using var command = UsageQuery.Of(filter, null).Value.Rows(connection, null, 50);
+            var query = UsageQuery.Of(filter, null).Value;
+            await ByIndexAsync(query.Total(connection), filter);
+            await ByIndexAsync(query.Rows(connection, null, 50), filter);
+            await ByIndexAsync(query.Rows(connection, null, null), filter); // the export
+        }
+
+        // Whoever asks for everything gets the sum of all hours, and they are read for it; what is behind a cursor, and items, are found.
+        var everything = UsageQuery.Of(Everything, null).Value;
+        object[] late = [Noon.AddDays(-31).UtcDateTime, some, some, some, "op", (short)200];
+        Assert.Equal(late.Length, everything.Columns.Count);
+        await ByIndexAsync(everything.Rows(connection, late, 50), Everything);
+        foreach (var whole in (NpgsqlCommand[])[everything.Total(connection), everything.Rows(connection, null, 50), everything.Rows(connection, null, null)])
+        {
+            Assert.DoesNotContain(await PlanAsync(whole), static line => line.Contains("Seq Scan on usage_batches", StringComparison.Ordinal) || line.Contains("Seq Scan on usage_items_2026", StringComparison.Ordinal));
+        }
+
+        static async Task ByIndexAsync(NpgsqlCommand command, UsageFilter filter)
+        {
+            var plan = await PlanAsync(command);
+            Assert.False(plan.Exists(static line => line.Contains("Seq Scan on usage_hours", StringComparison.Ordinal) || line.Contains("Seq Scan on usage_batches", StringComparison.Ordinal)
+                || line.Contains("Seq Scan on usage_items_2026", StringComparison.Ordinal)), $"{filter}\n{string.Join('\n', plan)}");
+            // Along an index from end to end is no better.
+            var hours = plan.FindIndex(static line => line.Contains("usage_hours", StringComparison.Ordinal) && line.Contains("Index", StringComparison.Ordinal));
+            Assert.True(hours >= 0 && plan.Skip(hours + 1).Take(2).Any(static line => line.Contains("Index Cond", StringComparison.Ordinal) || line.Contains("Bitmap Index Scan", StringComparison.Ordinal)), $"{filter}\n{string.Join('\n', plan)}");
+        }
+
+        static async Task<List<string>> PlanAsync(NpgsqlCommand command)
+        {
+            await using var _ = command;
             command.CommandText = "explain " + command.CommandText;
             var plan = new List<string>();
-            await using (var reader = await command.ExecuteReaderAsync(Stop))
+            await using var reader = await command.ExecuteReaderAsync(Stop);
+            while (await reader.ReadAsync(Stop))
             {
-                while (await reader.ReadAsync(Stop))
-                {
-                    plan.Add(reader.GetString(0));
-                }
+                plan.Add(reader.GetString(0));
             }
 
-            Assert.DoesNotContain(plan, static line => line.Contains("Seq Scan on usage_hours", StringComparison.Ordinal) || line.Contains("Seq Scan on usage_batches", StringComparison.Ordinal)
-                || line.Contains("Seq Scan on usage_items_2026_01", StringComparison.Ordinal));
-            Assert.Contains(plan, static line => line.Contains("usage_hours", StringComparison.Ordinal) && line.Contains("Index", StringComparison.Ordinal));
+            return plan;
         }
     }
 
@@ -302,7 +371,7 @@ public sealed class RollUpTests(SharedPostgres postgres) : IAsyncLifetime
     private async Task FillAsync(string sql)
     {
         await using var connection = await _led.Services<NpgsqlDataSource>().OpenConnectionAsync(Stop);
-        await connection.ExecuteAsync($"begin; select set_config('openplatform.job_token', (select token::text from job_leader), true); {sql} commit;");
+        await connection.ExecuteAsync($"begin; select set_config('openplatform.job_token', (select token::text from job_leader), true); {sql} commit;", commandTimeout: 300);
     }
 
     private static UsageUnits Units(Guid application, long units, string operation = "list", int status = 200, DateTimeOffset? minute = null) =>
