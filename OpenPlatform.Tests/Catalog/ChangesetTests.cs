@@ -376,8 +376,12 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_hundred_writers_of_one_resource_add_up_and_whoever_is_told_200_is_in_it()
+    public async Task A_hundred_writers_of_one_resource_on_two_catalogs_add_up_and_whoever_is_told_200_is_in_it()
     {
+        await using var otherCatalog = new CatalogServer(_connection);
+        await otherCatalog.ReadyAsync();
+        using var otherAdmin = otherCatalog.Operator();
+        HttpClient[] admins = [_admin, otherAdmin];
         // Each reads, adds its own address, and writes what it made of it if nobody else was faster: otherwise it begins again.
         var backend = await _admin.CreateAsync("backends", new { name = "shared", service = "shared" });
         var path = $"/admin/v1/backends/{backend.Id()}";
@@ -386,13 +390,14 @@ public sealed class ChangesetTests(SharedPostgres postgres) : IAsyncLifetime
         {
             while (true)
             {
-                using var read = await _admin.GetAsync(path);
+                var (here, there) = (admins[i % 2], admins[(i + 1) % 2]);
+                using var read = await here.GetAsync(path);
                 var addresses = (await read.JsonAsync())["addresses"]!.AsArray().Select(static address => address!.GetValue<string>());
-                using var written = await _admin.PatchAsync($"backends/{backend.Id()}", read.Headers.ETag!.Tag, new { addresses = addresses.Append($"http://10.0.0.{i + 1}") });
+                using var written = await here.PatchAsync($"backends/{backend.Id()}", read.Headers.ETag!.Tag, new { addresses = addresses.Append($"http://10.0.0.{i + 1}") });
                 if (written.StatusCode == HttpStatusCode.OK)
                 {
-                    // Whoever came later built on it: it is never gone again.
-                    using var later = await _admin.GetAsync(path);
+                    // Whoever came later built on it: it is never gone again, and the other catalog knows of it.
+                    using var later = await there.GetAsync(path);
                     Interlocked.Add(ref overtaken, (await later.JsonAsync())["addresses"]!.AsArray().Any(address => address!.GetValue<string>() == $"http://10.0.0.{i + 1}") ? 0 : 1);
                     return;
                 }
