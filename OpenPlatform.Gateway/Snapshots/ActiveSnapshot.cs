@@ -131,7 +131,7 @@ internal sealed class ActiveSnapshot(
 
             try
             {
-                changes.Add(new(name, shard.Hash, JsonSerializer.Deserialize(shard.Content, SnapshotJson.Default.Snapshot) ?? throw new JsonException("is null")));
+                changes.Add(new(name, shard.Hash, ShardJson.Read(shard.Content)));
             }
             catch (JsonException e)
             {

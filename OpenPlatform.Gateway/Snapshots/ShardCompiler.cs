@@ -113,10 +113,19 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
             return next.Core.Backends.ContainsKey(id);
         }
 
-        bool Plan(Guid id) => next.Core.Plans.ContainsKey(id);
+        // These two are asked for each partner and each key, which are what there is much of in a shard.
+        bool Plan(Guid id)
+        {
+            BackgroundThread.GiveWay();
+            return next.Core.Plans.ContainsKey(id);
+        }
 
         // A credential without its application, a subscription to a version that is not here: nobody gets in by them.
-        static bool Anything(Guid id) => true;
+        static bool Anything(Guid id)
+        {
+            BackgroundThread.GiveWay();
+            return true;
+        }
     }
 
     private CorePart CompilePart(Snapshot part, CoreModel previous) => new(
@@ -157,10 +166,13 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         var subscriptions = part.Subscriptions.ToLookup(
             static s => s.ApplicationId, s => new SubscriptionEntry(s.SubscriptionId, s.ApplicationId, s.VersionId, core.Plans[s.PlanId].Entry));
         return part.Applications.ToFrozenDictionary(static a => a.ApplicationId, a =>
-            new ApplicationEntry(a.ApplicationId, a.Suspended, [.. subscriptions[a.ApplicationId].OrderBy(static s => s.VersionId)])
+        {
+            BackgroundThread.GiveWay();
+            return new ApplicationEntry(a.ApplicationId, a.Suspended, [.. subscriptions[a.ApplicationId].OrderBy(static s => s.VersionId)])
             {
                 Addresses = AddressRule.Compile(a.Addresses),
-            });
+            };
+        });
     }
 
     /// <summary>Subscriptions hold their plan: where a plan is another now, its subscriptions are made anew.</summary>
