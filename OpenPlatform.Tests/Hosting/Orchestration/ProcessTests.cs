@@ -48,7 +48,7 @@ public sealed class ProcessTests(ProcessRun application) : IClassFixture<Process
         var id = run.Replicas("once")[0].Id;
         await StateAsync(run, id, KnownResourceStates.Finished);
         Assert.Equal(7, run.Snapshot(id).ExitCode);
-        Assert.Contains("done", await run.LogAsync(id), StringComparison.Ordinal);
+        await Wait.UntilAsync(async () => (await run.LogAsync(id)).Contains("done", StringComparison.Ordinal)); // the output may come after the end
         Assert.False(run.Replicas("once")[0].IsActive);
     }
 
