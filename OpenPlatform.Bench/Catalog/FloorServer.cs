@@ -7,7 +7,7 @@ namespace OpenPlatform.Bench.Catalog;
 internal static class FloorServer
 {
     public const string Command = "catalog-floor";
-    public const string Read = "select id, name, created_at, etag from organizations where id = $1";
+    private const string Read = "select id, name, created_at, etag from organizations where id = $1";
 
     public static async Task ServeAsync(string[] args)
     {

@@ -66,12 +66,12 @@ internal sealed class ServerProcess : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>User and system time so far, of it and of its children (workers), in seconds.</summary>
+    /// <summary>User and system time so far, of it and of its children (workers), those that have ended included, in seconds.</summary>
     public double CpuSeconds() => Tree(Id).Sum(static id =>
     {
         var stat = File.ReadAllText($"/proc/{id}/stat");
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+        return fields[11..15].Sum(static ticks => long.Parse(ticks, CultureInfo.InvariantCulture)) / TicksPerSecond; // utime, stime, cutime, cstime
     });
 
     /// <summary>Its process ids, workers included.</summary>

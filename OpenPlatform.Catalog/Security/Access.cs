@@ -39,6 +39,7 @@ internal static class Access
                 return ChallengeAsync(context);
             }
 
+            // Who needs no database to be known is known by now: nothing is waited for, and no step more is made.
             var finding = callers.FindOrNullAsync(presented, context.RequestAborted);
             return finding.IsCompletedSuccessfully ? AnswerAsync(context, endpoint, finding.Result) : AnswerWhenFoundAsync(context, endpoint, finding);
         }
