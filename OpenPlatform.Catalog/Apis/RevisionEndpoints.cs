@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Buffers.Text;
 using System.ComponentModel;
 using System.Text;
 using System.Text.Json;
@@ -44,33 +42,9 @@ internal static class RevisionEndpoints
             await changes.ApplyAsync(change => ApiStore.AddRevisionAsync(change, id, versionId, publication.Value, ifMatch), cancellationToken));
     }
 
-    private static async Task<IResult> List(Guid id, Guid versionId, [AsParameters] PageQuery page, RevisionStore revisions, HttpContext context, CancellationToken cancellationToken)
-    {
-        var after = new byte[4];
-        if (page.CheckLimit() is { } problem)
-        {
-            return problem;
-        }
-
-        if (page.Cursor is { } cursor && !PageQuery.TryDecode(cursor, after))
-        {
-            return PageQuery.UnknownCursor();
-        }
-
-        var limit = page.Limit ?? PageQuery.DefaultLimit;
-        if (await revisions.ListAsync(id, versionId, BinaryPrimitives.ReadInt32BigEndian(after), limit + 1, cancellationToken) is not { } found)
-        {
-            return CatalogProblem.NotFound("API version", versionId);
-        }
-
-        if (found.Count > limit)
-        {
-            BinaryPrimitives.WriteInt32BigEndian(after, found[limit - 1].Revision);
-            PageAnswers.AddNextLink(context, Base64Url.EncodeToString(after));
-        }
-
-        return TypedResults.Ok(new Page<ApiRevision>([.. found.Take(limit)]));
-    }
+    private static Task<IResult> List(Guid id, Guid versionId, [AsParameters] PageQuery page, RevisionStore revisions, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListByNumberAsync(context, page, 0, (after, fetch) => revisions.ListAsync(id, versionId, after, fetch, cancellationToken),
+            static revision => revision.Revision, CatalogProblem.NotFound("API version", versionId));
 
     private static async Task<IResult> Get(Guid id, Guid versionId, int revision, RevisionStore revisions, CancellationToken cancellationToken) =>
         await revisions.FindOrNullAsync(id, versionId, revision, cancellationToken) is { } found

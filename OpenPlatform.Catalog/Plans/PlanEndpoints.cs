@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Buffers.Text;
 using OpenPlatform.Catalog.Problems;
 using OpenPlatform.Catalog.Resources;
 using OpenPlatform.Catalog.Security;
@@ -38,36 +36,10 @@ internal static class PlanEndpoints
     private static Task<IResult> List([AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
         PageAnswers.ListAsync(context, page, start => plans.ListAsync(start, SeesDrafts(caller), cancellationToken));
 
-    private static async Task<IResult> Revisions(Guid id, [AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken)
-    {
-        if (page.CheckLimit() is { } problem)
-        {
-            return problem;
-        }
-
-        // A cursor is the number of the last revision that was shown.
-        var number = new byte[sizeof(int)];
-        BinaryPrimitives.WriteInt32BigEndian(number, int.MaxValue);
-        if (page.Cursor is { } cursor && !PageQuery.TryDecode(cursor, number))
-        {
-            return PageQuery.UnknownCursor();
-        }
-
-        var limit = page.Limit ?? PageQuery.DefaultLimit;
-        if (!SeesDrafts(caller) && await VisibleOrNullAsync(id, caller, plans) is null
-            || await plans.RevisionsOrNullAsync(id, BinaryPrimitives.ReadInt32BigEndian(number), limit + 1, cancellationToken) is not { } revisions)
-        {
-            return CatalogProblem.NotFound("plan", id);
-        }
-
-        if (revisions.Count > limit)
-        {
-            BinaryPrimitives.WriteInt32BigEndian(number, revisions[limit - 1].Revision);
-            PageAnswers.AddNextLink(context, Base64Url.EncodeToString(number));
-        }
-
-        return TypedResults.Ok(new Page<PlanRevision>([.. revisions.Take(limit)]));
-    }
+    private static Task<IResult> Revisions(Guid id, [AsParameters] PageQuery page, Caller caller, PlanStore plans, HttpContext context, CancellationToken cancellationToken) =>
+        PageAnswers.ListByNumberAsync(context, page, int.MaxValue,
+            async (before, fetch) => SeesDrafts(caller) || await VisibleOrNullAsync(id, caller, plans) is not null ? await plans.RevisionsOrNullAsync(id, before, fetch, cancellationToken) : null,
+            static revision => revision.Revision, CatalogProblem.NotFound("plan", id));
 
     private static async Task<Plan?> VisibleOrNullAsync(Guid id, Caller caller, PlanStore plans) =>
         await plans.FindOrNullAsync(id) is { } plan && (plan.State != PlanState.Draft || SeesDrafts(caller)) ? plan : null;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
@@ -78,6 +79,39 @@ internal static class PageAnswers
         }
 
         AddNextLink(context, Base64Url.EncodeToString(fetched[limit - 1].Id.ToByteArray(bigEndian: true)));
+        return TypedResults.Ok(new Page<T>([.. fetched.Take(limit)]));
+    }
+
+    /// <summary>The same for what is numbered within something, such as its revisions; 404 when that is not there.</summary>
+    /// <param name="from">Exclusive: where the first page starts.</param>
+    /// <param name="fetch">Gives up to so many items (the second number) behind a number, in the order of the list; null: what they belong to is not there.</param>
+    /// <param name="number">Of an item. The cursor is that of the last one on the page.</param>
+    public static async Task<IResult> ListByNumberAsync<T>(HttpContext context, PageQuery page, int from, Func<int, int, Task<IReadOnlyList<T>?>> fetch, Func<T, int> number, CatalogProblem notFound)
+    {
+        if (page.CheckLimit() is { } problem)
+        {
+            return problem;
+        }
+
+        var last = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(last, from);
+        if (page.Cursor is { } cursor && !PageQuery.TryDecode(cursor, last))
+        {
+            return PageQuery.UnknownCursor();
+        }
+
+        var limit = page.Limit ?? PageQuery.DefaultLimit;
+        if (await fetch(BinaryPrimitives.ReadInt32BigEndian(last), limit + 1) is not { } fetched)
+        {
+            return notFound;
+        }
+
+        if (fetched.Count > limit)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(last, number(fetched[limit - 1]));
+            AddNextLink(context, Base64Url.EncodeToString(last));
+        }
+
         return TypedResults.Ok(new Page<T>([.. fetched.Take(limit)]));
     }
 
