@@ -37,16 +37,18 @@ internal sealed class Platform : IAsyncDisposable
 
     /// <summary>
     /// Gateway 1, what calls it (process <paramref name="load"/>) and what it calls on one half of the processors; Postgres, the catalog, who writes the changes and the
-    /// other gateways on the other half, as they are on other machines in production. Or all on all.
+    /// other gateways on the other half, as they are on other machines in production. What calls gateway 1 and what it calls would have their own, too: they never
+    /// wait for one that gateway 1 has. Or all on all, as all others.
     /// </summary>
-    /// <returns>False: there is but one processor.</returns>
-    public bool SetApart(bool isApart, int load)
+    /// <returns>What could not be had of that, in words; or nothing.</returns>
+    public string SetApart(bool isApart, int load)
     {
         int[] here = [Gateways[0].Id, load, _backend.Id], elsewhere = [.. _postgres.Processes(), _catalog.Id, Environment.ProcessId, .. Gateways.Skip(1).Select(static gateway => gateway.Id)];
         var halves = isApart ? Processors.Halves() : null;
         Processors.Give(here, halves?.Here);
         Processors.Give(elsewhere, halves?.Elsewhere);
-        return halves is not null;
+        var isFirst = Processors.GoFirst([load, _backend.Id], isApart);
+        return (halves is null ? ", but there is one processor" : "") + (isFirst ? "" : ", but what calls it may wait for it, as there is no right to more (CAP_SYS_NICE)");
     }
 
     public Guid BackendId { get; private set; }
@@ -69,7 +71,7 @@ internal sealed class Platform : IAsyncDisposable
     {
         _parts.Add(_postgres = await PostgresProcess.StartAsync()); // first: it ends with the thread that starts it, and this is still the main one
         var backend = ServerProcess.FreePort();
-        _parts.Add(_backend = await ServerProcess.StartAsync(backend, "dotnet", [Program, HelloBackend.Command, backend.ToString(CultureInfo.InvariantCulture)]));
+        _parts.Add(_backend = await ServerProcess.StartAsync(backend, "dotnet", [Program, HelloBackend.Command, backend.ToString(CultureInfo.InvariantCulture)], ("DOTNET_TieredCompilation", "0"))); // nothing is compiled while it serves
         Database = NpgsqlDataSource.Create(_postgres.ConnectionString);
         var catalog = ServerProcess.FreePort();
         _parts.Add(_catalog = await ServerProcess.StartAsync(catalog, "dotnet", [Path.Combine(AppContext.BaseDirectory, "OpenPlatform.Catalog.dll")],

@@ -16,7 +16,7 @@ internal sealed class SteadyLoadProcess : IDisposable
         new ProcessStartInfo("dotnet", [Platform.Program, SteadyLoad.Command, $"{port}", key, $"{perSecond}", .. paths])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
-            Environment = { ["DOTNET_gcServer"] = "0" },
+            Environment = { ["DOTNET_gcServer"] = "0", ["DOTNET_TieredCompilation"] = "0" },
         })!);
 
     /// <summary>What is sent from now on belongs to <paramref name="part"/>, a word.</summary>

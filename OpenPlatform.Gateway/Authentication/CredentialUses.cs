@@ -13,8 +13,8 @@ internal abstract record FoundCredential(Guid CredentialId)
 }
 
 /// <summary>
-/// Tells the catalog which credentials were used, to the day. A request costs a comparison; only the first of a day, or the first after a credential's
-/// segment was compiled anew, writes the id down.
+/// Tells the catalog which credentials were used, to the day. A request costs a comparison; only the first of a day writes the id
+/// down.
 /// </summary>
 internal sealed class CredentialUses(IServiceProvider services, IOptions<AuthenticationOptions> options, TimeProvider time) : BackgroundService
 {

@@ -63,10 +63,25 @@ internal sealed class IdentityCompiler : IDisposable
     }
 
     /// <param name="part">Valid, and without <see cref="FindProblems"/>.</param>
-    public CredentialSegment CompileCredentials(Snapshot part) => new(
-        part.Credentials.ToFrozenDictionary(static c => KeyDigest.Read(c.Hash.Span), static c => Entry(c.CredentialId, c.ApplicationId, c.ExpiresAt)),
-        (part.SigningKeys ?? []).ToFrozenDictionary(static k => k.KeyId, Entry, StringComparer.Ordinal),
-        (part.Certificates ?? []).ToFrozenDictionary(static c => KeyDigest.Read(c.Thumbprint.Span), static c => Entry(c.CredentialId, c.ApplicationId, c.ExpiresAt)));
+    /// <param name="previous">What its segment was. Credentials that are as they were stay the same objects: when one of some hundreds changes, the others leave
+    /// nothing to collect, and are not noted again as used today.</param>
+    public CredentialSegment CompileCredentials(Snapshot part, CredentialSegment previous)
+    {
+        return new(
+            part.Credentials.ToFrozenDictionary(static c => KeyDigest.Read(c.Hash.Span), c => Credential(previous.Keys, KeyDigest.Read(c.Hash.Span), c.CredentialId, c.ApplicationId, c.ExpiresAt)),
+            (part.SigningKeys ?? []).ToFrozenDictionary(static k => k.KeyId, Entry, StringComparer.Ordinal),
+            (part.Certificates ?? []).ToFrozenDictionary(
+                static c => KeyDigest.Read(c.Thumbprint.Span), c => Credential(previous.Certificates, KeyDigest.Read(c.Thumbprint.Span), c.CredentialId, c.ApplicationId, c.ExpiresAt)));
+
+        static CredentialEntry Credential(FrozenDictionary<KeyDigest, CredentialEntry> known, KeyDigest digest, Guid id, Guid applicationId, DateTimeOffset? expiresAt)
+        {
+            BackgroundThread.GiveWay();
+            var expires = expiresAt?.UtcTicks ?? long.MaxValue;
+            return known.TryGetValue(digest, out var same) && same.CredentialId == id && same.ApplicationId == applicationId && same.ExpiresAtTicks == expires
+                ? same
+                : new(id, applicationId, expires);
+        }
+    }
 
     /// <param name="previous">Its verified tokens count on as long as the issuers are the same.</param>
     public IdentityIndex? Compile(FrozenDictionary<string, IssuerEntry> issuers, CredentialSegment[] segments, IdentityIndex? previous)
@@ -96,8 +111,6 @@ internal sealed class IdentityCompiler : IDisposable
             envelope.Dispose();
         }
     }
-
-    private static CredentialEntry Entry(Guid id, Guid applicationId, DateTimeOffset? expiresAt) => new(id, applicationId, expiresAt?.UtcTicks ?? long.MaxValue);
 
     private SigningKeyEntry Entry(SigningKeyModel key)
     {

@@ -12,7 +12,7 @@ internal sealed class Acknowledgements(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     /// <summary>Many changes in a row are one word: each costs the catalog a row, and traffic is what gateways are for.</summary>
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _changed = new(0, 1);
 

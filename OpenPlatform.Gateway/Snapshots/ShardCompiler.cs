@@ -100,10 +100,10 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
                 next.PutApi(version, CompileApi(api, next.Core, named));
                 break;
             case ShardKind.Applications:
-                next.PutApplications(segment, CompileApplications(content, next.Core));
+                next.PutApplications(segment, CompileApplications(content, next.Core, next.Applications[segment]));
                 break;
             default:
-                next.PutCredentials(segment, identity.CompileCredentials(content));
+                next.PutCredentials(segment, identity.CompileCredentials(content, next.Credentials[segment]));
                 break;
         }
 
@@ -161,18 +161,27 @@ internal sealed class ShardCompiler(InstanceDirectory instances, ForwardCompiler
         return new(entry, RouteTable.Compile(entry, api.Operations, compilers), [.. named.Select(id => core.Backends[id])]);
     }
 
-    private static FrozenDictionary<Guid, ApplicationEntry> CompileApplications(Snapshot part, CoreModel core)
+    /// <summary>What is as it was stays the same object: when one of some hundreds changes, the others leave nothing to collect, and their subscriptions keep their limiters.</summary>
+    private static FrozenDictionary<Guid, ApplicationEntry> CompileApplications(Snapshot part, CoreModel core, FrozenDictionary<Guid, ApplicationEntry> previous)
     {
-        var subscriptions = part.Subscriptions.ToLookup(
-            static s => s.ApplicationId, s => new SubscriptionEntry(s.SubscriptionId, s.ApplicationId, s.VersionId, core.Plans[s.PlanId].Entry));
-        return part.Applications.ToFrozenDictionary(static a => a.ApplicationId, a =>
+        var subscriptions = part.Subscriptions.ToLookup(static s => s.ApplicationId);
+        return part.Applications.ToFrozenDictionary(static a => a.ApplicationId, application =>
         {
             BackgroundThread.GiveWay();
-            return new ApplicationEntry(a.ApplicationId, a.Suspended, [.. subscriptions[a.ApplicationId].OrderBy(static s => s.VersionId)])
-            {
-                Addresses = AddressRule.Compile(a.Addresses),
-            };
+            var known = previous.GetValueOrDefault(application.ApplicationId);
+            SubscriptionEntry[] mine = [.. subscriptions[application.ApplicationId].OrderBy(static s => s.VersionId).Select(s => Subscription(s, known))];
+            var isSame = known is not null && known.Suspended == application.Suspended && known.Addresses is null && application.Addresses is null
+                && mine.AsSpan().SequenceEqual(known.Subscriptions, ReferenceEqualityComparer.Instance);
+            return isSame ? known! : new(application.ApplicationId, application.Suspended, mine) { Addresses = AddressRule.Compile(application.Addresses) };
         });
+
+        SubscriptionEntry Subscription(SubscriptionModel model, ApplicationEntry? application)
+        {
+            var plan = core.Plans[model.PlanId].Entry;
+            return application?.Find(model.VersionId) is { } known && known.SubscriptionId == model.SubscriptionId && ReferenceEquals(known.Plan, plan)
+                ? known
+                : new(model.SubscriptionId, model.ApplicationId, model.VersionId, plan);
+        }
     }
 
     /// <summary>Subscriptions hold their plan: where a plan is another now, its subscriptions are made anew.</summary>

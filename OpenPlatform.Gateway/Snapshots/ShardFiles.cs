@@ -26,8 +26,8 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
 
     private string Root => Path.Combine(state.Root, Folder);
 
-    /// <summary>The manifest of what is in force, and content that it names and the one before did not. Written by <see cref="Write"/>: the next change
-    /// waits for no disk.</summary>
+    /// <summary>The manifest of what is in force, and content that it names and the one before did not. Written by <see cref="Take"/> and <see cref="Write"/>: the
+    /// next change waits for no disk.</summary>
     public void Keep(ConfigManifest manifest, IEnumerable<ReceivedShard> contents)
     {
         lock (_lock)
@@ -52,46 +52,52 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
         File.Delete(Path.Combine(state.Root, ManifestName));
     }
 
-    /// <summary>Writes the newest manifest and what it names, when that is not on disk yet. Blocks; one at a time.</summary>
-    public void Write()
+    /// <summary>The newest manifest, signed, and what it names, when that is not on disk yet; null: nothing is to be written. What it took is written next, or lost.</summary>
+    public Files? Take()
+    {
+        ConfigManifest? manifest;
+        Dictionary<string, byte[]> contents;
+        lock (_lock)
+        {
+            (manifest, contents) = (_latest, _unwritten);
+            (_latest, _unwritten) = (null, new(StringComparer.Ordinal));
+        }
+
+        if (manifest is null)
+        {
+            return null;
+        }
+
+        var file = new ManifestFile(manifest.Revision, manifest.CreatedAt, manifest.Shards, signer.Sign(manifest, BackgroundThread.GiveWay));
+        return new(manifest, JsonSerializer.SerializeToUtf8Bytes(file, ManifestJson.Default.ManifestFile), contents);
+    }
+
+    /// <summary>Writes what was taken. Blocks; one at a time.</summary>
+    public void Write(Files files)
     {
         lock (_writing)
         {
-            ConfigManifest? manifest;
-            Dictionary<string, byte[]> contents;
-            lock (_lock)
-            {
-                (manifest, contents) = (_latest, _unwritten);
-                (_latest, _unwritten) = (null, new(StringComparer.Ordinal));
-            }
-
-            if (manifest is null)
-            {
-                return;
-            }
-
             try
             {
                 Directory.CreateDirectory(Root);
-                var hashes = manifest.Shards.Values.ToHashSet(StringComparer.Ordinal);
-                foreach (var (hash, content) in contents.Where(content => hashes.Contains(content.Key) && !File.Exists(Path.Combine(Root, content.Key))))
+                var hashes = files.Manifest.Shards.Values.ToHashSet(StringComparer.Ordinal);
+                foreach (var (hash, content) in files.Contents.Where(content => hashes.Contains(content.Key) && !File.Exists(Path.Combine(Root, content.Key))))
                 {
                     state.Write(Path.Combine(Folder, hash), content);
                 }
 
-                var file = new ManifestFile(manifest.Revision, manifest.CreatedAt, manifest.Shards, signer.Sign(manifest));
-                state.Write(ManifestName, JsonSerializer.SerializeToUtf8Bytes(file, ManifestJson.Default.ManifestFile));
+                state.Write(ManifestName, files.Signed);
                 File.Delete(Path.Combine(state.Root, ActiveSnapshot.FileName));
                 DeleteUnnamed(hashes);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Tried again with the next change, or in a second.
-                logger.SnapshotNotKept(manifest.Revision, e);
+                logger.SnapshotNotKept(files.Manifest.Revision, e);
                 lock (_lock)
                 {
-                    _latest ??= manifest;
-                    foreach (var (hash, content) in contents)
+                    _latest ??= files.Manifest;
+                    foreach (var (hash, content) in files.Contents)
                     {
                         _unwritten.TryAdd(hash, content);
                     }
@@ -162,6 +168,9 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
 
         return (manifest, shards);
     }
+
+    /// <summary>What is to be written: <paramref name="Signed"/> is the file of <paramref name="Manifest"/>, contents are by their hashes.</summary>
+    public sealed record Files(ConfigManifest Manifest, byte[] Signed, Dictionary<string, byte[]> Contents);
 }
 
 internal sealed record ManifestFile(long Revision, DateTimeOffset CreatedAt, IReadOnlyDictionary<string, string> Shards, ReadOnlyMemory<byte> Signature);

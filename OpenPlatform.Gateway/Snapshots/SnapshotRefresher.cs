@@ -19,7 +19,7 @@ internal sealed class SnapshotRefresher(
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Between two writes to disk.</summary>
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _poke = new(0, 1);
     private readonly PendingChange _pending = new();
@@ -39,7 +39,10 @@ internal sealed class SnapshotRefresher(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        files.Write(); // what waited for the pause to be over
+        if (files.Take() is { } waited) // for the pause to be over
+        {
+            files.Write(waited);
+        }
     }
 
     public override void Dispose()
@@ -217,8 +220,13 @@ internal sealed class SnapshotRefresher(
         {
             await ((Task)changed.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-            // Not on the thread that gives way: put aside in the middle, it would hold up whoever else waits for the file system's journal.
-            await Task.Run(files.Write, CancellationToken.None);
+            // Writing is not for the thread that gives way: put aside in the middle, it would hold up whoever else waits for the file system's journal.
+            ShardFiles.Files? taken = null;
+            await _thread.RunAsync(() => taken = files.Take());
+            if (taken is not null)
+            {
+                await Task.Run(() => files.Write(taken), CancellationToken.None);
+            }
 
             // Changes in a row become one write: each waits for the disk twice, on which a catalog beside it may be waiting, too.
             await Task.Delay(ShortestPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

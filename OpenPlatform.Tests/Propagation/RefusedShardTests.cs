@@ -146,6 +146,68 @@ public sealed class RefusedShardTests : IAsyncLifetime
         Assert.Same(after.Apis, gateway.Snapshot.Current.Apis);
     }
 
+    /// <summary>A segment holds hundreds of partners: those that are as they were leave nothing to collect, and keep the limiters of their subscriptions.</summary>
+    [Fact]
+    public async Task A_partner_that_changes_leaves_those_of_its_segment_the_objects_they_were()
+    {
+        await using var gateway = await StartAsync();
+        var first = First();
+        var (application, credential, subscription) = (first.Applications[0], first.Credentials[0], first.Subscriptions[0]);
+        var neighbour = application with { ApplicationId = Guid.Parse("c0000000-0000-0000-0000-000000000005"), Name = "neighbour" };
+        byte[] hash = [credential.Hash.Span[0], .. new byte[KeyHash.Size - 1]]; // in the same segment
+        var theirs = credential with { CredentialId = Guid.NewGuid(), ApplicationId = neighbour.ApplicationId, Hash = hash };
+        var keys = ShardName.Credentials(ShardName.SegmentOf(hash));
+        _feed.Publish(1, SnapshotShards.Split(first with
+        {
+            Applications = [.. first.Applications, neighbour], Credentials = [.. first.Credentials, theirs],
+            Plans = [.. first.Plans, first.Plans[0] with { PlanId = Guid.Parse("d0000000-0000-0000-0000-000000000003"), Name = "other" }],
+        }));
+        await UntilAsync(gateway, 1);
+        var (entry, key, other) = (Application(), Key(), Neighbour());
+
+        _feed.Publish(2, [new(Subscriber, Of(application, neighbour with { Suspended = true }, subscription)), new(keys, Keys(credential))]);
+        await UntilAsync(gateway, 2);
+        Assert.Same(entry, Application());
+        Assert.Same(key, Key());
+        Assert.True(Neighbour().Suspended);
+        Assert.NotSame(other, Neighbour());
+        Assert.Null(gateway.Snapshot.Current!.FindCredential(OpenPlatform.Gateway.Authentication.KeyDigest.Read(hash)));
+
+        // What is another now is another object: the key's end, and each thing of an application in turn.
+        _feed.Publish(3, [new(keys, Keys(credential with { ExpiresAt = TestSnapshot.Expiry }))]);
+        await UntilAsync(gateway, 3);
+        Assert.Equal(TestSnapshot.Expiry.UtcTicks, Key().ExpiresAtTicks);
+        var revision = 3;
+        Assert.True((await ChangedAsync(application with { Suspended = true }, subscription)).Suspended);
+        Assert.NotNull((await ChangedAsync(application with { Addresses = new() { Allow = ["10.0.0.0/8"] } }, subscription)).Addresses);
+        Assert.Null((await ChangedAsync(application, subscription)).Addresses);
+        Assert.Equal(first.Apis[1].VersionId, (await ChangedAsync(application, subscription with { VersionId = first.Apis[1].VersionId })).Subscriptions.Single().VersionId);
+        var planned = await ChangedAsync(application, subscription with { VersionId = first.Apis[1].VersionId, PlanId = Guid.Parse("d0000000-0000-0000-0000-000000000003") });
+        Assert.Equal("d0000000-0000-0000-0000-000000000003", planned.Subscriptions.Single().Plan.PlanId.ToString());
+        var id = Guid.NewGuid();
+        Assert.Equal(id, (await ChangedAsync(application, subscription with { SubscriptionId = id })).Subscriptions.Single().SubscriptionId);
+        Assert.Empty((await ChangedAsync(application)).Subscriptions);
+
+        async Task<ApplicationEntry> ChangedAsync(ApplicationModel model, params SubscriptionModel[] subscriptions)
+        {
+            var before = Application();
+            _feed.Publish(++revision, [new(Subscriber, Of(model, neighbour, subscriptions))]);
+            await UntilAsync(gateway, revision);
+            Assert.NotSame(before, Application());
+            return Application();
+        }
+
+        static Snapshot Of(ApplicationModel one, ApplicationModel two, params SubscriptionModel[] subscriptions) => Snapshot.Empty with { Applications = [one, two], Subscriptions = subscriptions };
+
+        static Snapshot Keys(params CredentialModel[] credentials) => Snapshot.Empty with { Credentials = credentials };
+
+        ApplicationEntry Application() => gateway.Snapshot.Current!.FindApplication(TestSnapshot.Subscriber)!;
+
+        ApplicationEntry Neighbour() => gateway.Snapshot.Current!.FindApplication(neighbour.ApplicationId)!;
+
+        CredentialEntry Key() => gateway.Snapshot.Current!.FindCredential(OpenPlatform.Gateway.Authentication.KeyDigest.Read(credential.Hash.Span))!;
+    }
+
     /// <summary>They ask the registry and read files for it: not for every plan that changes.</summary>
     [Fact]
     public async Task Who_looks_after_backends_hears_of_changes_to_them_and_of_no_others()
