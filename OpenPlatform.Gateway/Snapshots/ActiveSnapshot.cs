@@ -16,6 +16,9 @@ internal sealed class ActiveSnapshot(
     /// <summary>Where a snapshot is kept that came in one piece.</summary>
     public const string FileName = "snapshot.json";
 
+    /// <summary>With as many, some ten thousand partners or a hundred APIs: what reading them leaves behind is worth a collection.</summary>
+    private const int ManyShards = 100;
+
     private readonly ShardCompiler _compiler = new(instances, forwards, identity);
 
     // Content of shards that were refused: what was wrong may be in another shard, so they are tried again with every change.
@@ -203,7 +206,7 @@ internal sealed class ActiveSnapshot(
         changes.RemoveAll(change => change.Content is not null && previous.Shards.GetValueOrDefault(change.Name) == change.Hash);
         var compiled = _compiler.Compile(previous, manifest, changes, out var refused);
         var applied = changes.Count - refused.Count;
-        if (ReferenceEquals(previous, GatewaySnapshot.None))
+        if (ReferenceEquals(previous, GatewaySnapshot.None) && manifest.Shards.Count >= ManyShards)
         {
             // Reading everything leaves twice behind what it made. Collected now, when nobody waits; later it would be for a tenth of a second in the middle of traffic.
             changes.Clear();

@@ -52,7 +52,8 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
         File.Delete(Path.Combine(state.Root, ManifestName));
     }
 
-    /// <summary>The newest manifest, signed, and what it names, when that is not on disk yet; null: nothing is to be written. What it took is written next, or lost.</summary>
+    /// <summary>The newest manifest, signed, and what it names, when that is not on disk yet; null: nothing is to be written. Whoever
+    /// takes it writes it.</summary>
     public Files? Take()
     {
         ConfigManifest? manifest;
@@ -92,7 +93,7 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Tried again with the next change, or in a second.
+                // Tried again after the pause, with what changed until then.
                 logger.SnapshotNotKept(files.Manifest.Revision, e);
                 lock (_lock)
                 {
