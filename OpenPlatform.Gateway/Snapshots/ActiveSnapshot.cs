@@ -16,7 +16,7 @@ internal sealed class ActiveSnapshot(
     /// <summary>Where a snapshot is kept that came in one piece.</summary>
     public const string FileName = "snapshot.json";
 
-    /// <summary>With as many, some ten thousand partners or a hundred APIs: what reading them leaves behind is worth a collection.</summary>
+    /// <summary>With fewer, less than some fifty partners or a hundred APIs, what reading them leaves behind is not worth a collection.</summary>
     private const int ManyShards = 100;
 
     private readonly ShardCompiler _compiler = new(instances, forwards, identity);
