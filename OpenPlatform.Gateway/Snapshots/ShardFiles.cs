@@ -23,6 +23,7 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
     private DateTimeOffset _cleanedAt;
     private Dictionary<string, byte[]> _unwritten = new(StringComparer.Ordinal);
     private ConfigManifest? _latest;
+    private Files? _taken;
 
     private string Root => Path.Combine(state.Root, Folder);
 
@@ -43,13 +44,16 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
     /// <summary>A snapshot in one piece is in force now.</summary>
     public void Forget()
     {
-        lock (_lock)
+        lock (_writing)
         {
-            _latest = null;
-            _unwritten.Clear();
-        }
+            lock (_lock)
+            {
+                (_latest, _taken) = (null, null);
+                _unwritten.Clear();
+            }
 
-        File.Delete(Path.Combine(state.Root, ManifestName));
+            File.Delete(Path.Combine(state.Root, ManifestName));
+        }
     }
 
     /// <summary>The newest manifest, signed, and what it names, when that is not on disk yet; null: nothing is to be written. Whoever
@@ -70,14 +74,19 @@ internal sealed class ShardFiles(StateDirectory state, ManifestSigner signer, Ti
         }
 
         var file = new ManifestFile(manifest.Revision, manifest.CreatedAt, manifest.Shards, signer.Sign(manifest, BackgroundThread.GiveWay));
-        return new(manifest, JsonSerializer.SerializeToUtf8Bytes(file, ManifestJson.Default.ManifestFile), contents);
+        return _taken = new(manifest, JsonSerializer.SerializeToUtf8Bytes(file, ManifestJson.Default.ManifestFile), contents);
     }
 
-    /// <summary>Writes what was taken. Blocks; one at a time.</summary>
+    /// <summary>Writes what was taken, unless <see cref="Forget"/> came between. Blocks; one at a time.</summary>
     public void Write(Files files)
     {
         lock (_writing)
         {
+            if (!ReferenceEquals(files, _taken))
+            {
+                return;
+            }
+
             try
             {
                 Directory.CreateDirectory(Root);
