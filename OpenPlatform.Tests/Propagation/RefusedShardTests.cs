@@ -1,7 +1,10 @@
 using System.Net;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using OpenPlatform.Contracts.Snapshots;
 using OpenPlatform.Contracts.Snapshots.Shards;
 using OpenPlatform.Gateway.Snapshots;
+using OpenPlatform.Gateway.State;
 using OpenPlatform.Tests.Fixtures;
 using OpenPlatform.Tests.Gateway.Support;
 
@@ -271,6 +274,24 @@ public sealed class RefusedShardTests : IAsyncLifetime
 
         await using var stranger = await GatewayHost.StartAsync(catalog: null, stateDirectory: _state, untilReady: false, settings: ("OpenPlatform:ServiceToken", "another-service-token"));
         Assert.Null(stranger.Snapshot.Current);
+    }
+
+    [Fact]
+    public void What_was_to_be_written_before_a_snapshot_came_in_one_piece_is_not_written_after_it()
+    {
+        var state = new StateDirectory(new ConfigurationBuilder().AddInMemoryCollection([new("OpenPlatform:StateDirectory", _state)]).Build());
+        var files = new ShardFiles(state, new ManifestSigner("token"), TimeProvider.System, NullLogger<ShardFiles>.Instance);
+        var manifest = Path.Combine(_state, ShardFiles.ManifestName);
+
+        files.Keep(new(1, DateTimeOffset.UnixEpoch, ShardHashes.Empty), []);
+        var taken = files.Take()!;
+        files.Forget();
+        files.Write(taken);
+        Assert.False(File.Exists(manifest));
+
+        files.Keep(new(2, DateTimeOffset.UnixEpoch, ShardHashes.Empty), []);
+        files.Write(files.Take()!);
+        Assert.True(File.Exists(manifest));
     }
 
     [Fact]
